@@ -1,0 +1,1 @@
+"""Standard library only; one noun a file."""

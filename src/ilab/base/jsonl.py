@@ -1,0 +1,53 @@
+"""Read, append and count JSON Lines. Errors carry `path:line`.
+
+Lines are split on `\\n` only: U+2028 and U+0085 inside a document must not end a row.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from ilab.base import atomic
+from ilab.errors import Fault, UserFileError
+
+
+def dumps(row: Any) -> str:
+    """One row as compact JSON with sorted keys: the same row gives the same bytes."""
+    return json.dumps(row, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def read(path: Path, *, skip_torn: bool = False) -> Iterator[dict[str, Any]]:
+    """Yield the rows of `path`. With `skip_torn`, a line that is not JSON (left by a crash) is passed over."""
+    for number, line in enumerate(path.read_bytes().split(b"\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+            if not isinstance(row, dict):
+                raise ValueError("not a JSON object")
+        except ValueError as error:
+            if skip_torn:
+                continue
+            fault = Fault(path=str(path), line=number, message=f"not a JSON object: {error}")
+            raise UserFileError(f"{path} is not valid JSON Lines", [fault]) from error
+        yield row
+
+
+def write(path: Path, rows: Iterable[Any]) -> int:
+    """Replace `path` with `rows` in one step; return how many."""
+    lines = [dumps(row) for row in rows]
+    atomic.write_text(path, "".join(line + "\n" for line in lines))
+    return len(lines)
+
+
+def append(path: Path, row: Any) -> None:
+    """Append one row and sync it."""
+    atomic.append_line(path, dumps(row))
+
+
+def count(path: Path) -> int:
+    """How many non-empty lines `path` has."""
+    return sum(1 for line in path.read_bytes().split(b"\n") if line.strip())

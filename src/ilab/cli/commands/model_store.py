@@ -1,0 +1,112 @@
+"""`ilab model`: list, remove."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ilab.base.report import ListReporter
+from ilab.cli import output, report
+from ilab.cli.options import json_option, paths
+from ilab.errors import IlabError, MissingModel, UserFileError
+from ilab.models import refs
+from ilab.models.store import ModelStore, StoredModel
+
+_COLUMNS = ("Model Name", "Last Modified", "Size", "Absolute path")
+
+
+@click.command("list")
+@click.option(
+    "--model-dirs",
+    "folders",
+    multiple=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="FOLDER",
+    help="Look into this store instead; may be repeated.",
+)
+@json_option
+def list_models(folders: tuple[Path, ...], as_json: bool) -> None:
+    """Lists the models in the store.
+
+    A model that cannot be read is told on standard error with the reason.
+    """
+    roots = [folder.absolute() for folder in folders] or [paths().models]
+    said = ListReporter()
+    found = [model for root in roots for model in ModelStore(root).list(report=said)]
+    if as_json:
+        output.print_json([_facts(model) for model in found])
+    elif found:
+        _print_table(found, roots)
+    elif not said.events:
+        where = ", ".join(map(str, roots))
+        output.tell(f"there are no models in {where}; `ilab model chat` fetches the embedded one")
+    for event in said.events:
+        report.warn(event["message"])
+
+
+def _print_table(models: Sequence[StoredModel], roots: Sequence[Path]) -> None:
+    """The table; on a terminal too narrow for the paths, the folders they begin with are told instead."""
+    rows = [[model.name, _modified(model), output.size(model.record.size), str(model.folder)] for model in models]
+    text = output.table(_COLUMNS, rows)
+    narrow = output.is_terminal(sys.stdout) and text.index("\n") > shutil.get_terminal_size().columns
+    if not narrow:
+        click.echo(text)
+        return
+    output.print_table(_COLUMNS[:-1], [row[:-1] for row in rows])
+    output.tell(f"in {', '.join(map(str, roots))}")
+
+
+def _modified(model: StoredModel) -> str:
+    """When the model was completed, in local time."""
+    try:
+        when = datetime.fromisoformat(model.record.created).astimezone()
+    except ValueError:
+        when = datetime.fromtimestamp(model.folder.stat().st_mtime).astimezone()
+    return when.strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _facts(model: StoredModel) -> dict[str, Any]:
+    record = model.record
+    return {
+        "name": model.name,
+        "modified": record.created,
+        "size": record.size,
+        "path": str(model.folder),
+        "formats": {kind: entry.model_dump() for kind, entry in record.formats.items()},
+        "digest": record.digest,
+        "provenance": record.provenance,
+    }
+
+
+@click.command("remove")
+@click.argument("names", metavar="NAME...", nargs=-1, required=True)
+@click.option("-f", "--force", is_flag=True, help="Do not ask.")
+def remove(names: tuple[str, ...], force: bool) -> None:
+    """Removes models from the store.
+
+    A damaged model can be removed by its full name.
+    """
+    store = ModelStore(paths().models)
+    for name in names:
+        full = _full_name(store, name)
+        if not force and not click.confirm(f"Are you sure you want to remove the model '{full}'?", err=True):
+            raise IlabError("nothing was removed" if name == names[0] else f"{full} was not removed")
+        output.tell(f"removed {store.remove(full)}")
+
+
+def _full_name(store: ModelStore, name: str) -> str:
+    """The full name of a model in the store, so that the question names what will go."""
+    full = refs.full_name(name)
+    try:
+        found = store.find(name)
+    except UserFileError:
+        return full  # damaged, which is no reason to keep it
+    if not found.path.is_relative_to(store.root):
+        raise MissingModel(f"there is no model {name!r} in {store.root}", hint="`ilab model list` shows the models")
+    return found.name

@@ -1,0 +1,1 @@
+"""Read settings; only cli and web import it."""

@@ -1,0 +1,1 @@
+"""A model (and a judge) becomes a Scorecard."""

@@ -1,0 +1,1 @@
+"""One ReportData becomes report.md, report.html and a screen summary."""

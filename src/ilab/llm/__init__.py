@@ -1,0 +1,1 @@
+"""The port to any language model; nothing here starts one."""

@@ -1,0 +1,185 @@
+"""OpenAI-compatible client: a ChatModel over any server, and a TokenScorer over our torch engine."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from ilab.errors import TeacherError
+from ilab.llm.port import Completion, GenerationParams, ScoreRequest, TokenScore
+from ilab.llm.transport import Transport
+from ilab.records.messages import Message
+
+SCORE_BATCH = 40_000
+"""Characters sent to the scorer at once, a shared prefix counted once: some ten seconds of work on two cores."""
+
+
+class HttpChatModel:
+    """Answers conversations through `POST {base_url}/chat/completions`. Safe to use from many threads at once.
+
+    `base_url` gets `/v1` when it has no path. `model` may be empty when the server has one model only. `timeout` is in
+    seconds for each try; `retries` counts the tries after the first, made on lost connections, time-outs, 429 and 5xx.
+    `socket` is a Unix socket to connect to in place of the address. `verify` is False, or the file of a certificate
+    authority. `watch` is called before a retry and raises when trying again is senseless.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        model: str = "",
+        api_key: str = "",
+        timeout: float = 120,
+        retries: int = 4,
+        socket: Path | None = None,
+        verify: bool | str = True,
+        watch: Callable[[], None] | None = None,
+    ) -> None:
+        self._transport = Transport(
+            base_url, api_key=api_key, timeout=timeout, retries=retries, socket=socket, verify=verify, watch=watch
+        )
+        self._model = model
+        self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"HttpChatModel({self._transport.shown_url!r}, model={self._model!r})"
+
+    @property
+    def base_url(self) -> str:
+        """The address in use, with `/v1`, without a password."""
+        return self._transport.shown_url
+
+    def models(self) -> list[str]:
+        """Names of the models that the server offers."""
+        answer = self._transport.get("models")
+        rows = answer.get("data", []) if isinstance(answer, dict) else []
+        return [str(row["id"]) for row in rows if isinstance(row, dict) and "id" in row]
+
+    def chat(self, messages: Sequence[Message], params: GenerationParams) -> Completion:
+        """Answer `messages`. Raises `TeacherError` when the server refuses, or keeps failing."""
+        answer = self._transport.post("chat/completions", self._body(messages, params))
+        try:
+            choice = answer["choices"][0]
+            text = choice["message"].get("content") or ""
+        except (KeyError, IndexError, TypeError, AttributeError) as error:
+            raise TeacherError(f"{self.base_url} sent an answer without a message") from error
+        usage = answer.get("usage") or {}
+        return Completion(
+            text=text,
+            finish_reason=str(choice.get("finish_reason") or "stop"),
+            prompt_tokens=int(usage.get("prompt_tokens") or 0),
+            cached_tokens=_cached_tokens(answer, usage),
+            completion_tokens=int(usage.get("completion_tokens") or 0),
+        )
+
+    def stream(self, messages: Sequence[Message], params: GenerationParams) -> Iterator[str]:
+        """The answer in pieces. Closing the iterator cancels the request on the server."""
+        events = self._transport.events("chat/completions", self._body(messages, params) | {"stream": True})
+        for event in events:
+            for choice in event.get("choices") or []:
+                piece = (choice.get("delta") or {}).get("content")
+                if piece:
+                    yield piece
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._transport.close()
+
+    def _body(self, messages: Sequence[Message], params: GenerationParams) -> dict[str, Any]:
+        body: dict[str, Any] = {
+            "model": self._model_name(),
+            "messages": [{"role": message.role, "content": message.content} for message in messages],
+            "max_tokens": params.max_tokens,
+            "temperature": params.temperature,
+            "top_p": params.top_p,
+            "seed": params.seed,
+        }
+        if params.stop:
+            body["stop"] = list(params.stop)
+        return body
+
+    def _model_name(self) -> str:
+        """The model to ask for; asked from the server once when none was given."""
+        with self._lock:
+            if not self._model:
+                names = self.models()
+                if len(names) != 1:
+                    raise TeacherError(
+                        f"{self.base_url} serves {len(names)} models, and none was chosen",
+                        hint=f"choose one of: {', '.join(names)}" if names else "",
+                    )
+                self._model = names[0]
+            return self._model
+
+
+class HttpTokenScorer:
+    """Exact log-probabilities through `POST {base_url}/score` of our torch engine."""
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        socket: Path | None = None,
+        timeout: float = 600,
+        watch: Callable[[], None] | None = None,
+    ) -> None:
+        self._transport = Transport(base_url, timeout=timeout, retries=2, socket=socket, watch=watch)
+
+    def __repr__(self) -> str:
+        return f"HttpTokenScorer({self._transport.shown_url!r})"
+
+    def score(self, requests: Sequence[ScoreRequest]) -> list[list[TokenScore]]:
+        """One list of scores for each request, in order. Raises `TeacherError` when the engine refuses."""
+        scores: dict[int, list[TokenScore]] = {}
+        # Requests with the same prefix travel together: the engine computes the prefix once in a batch.
+        order = sorted(range(len(requests)), key=lambda position: requests[position].prefix)
+        for positions in _batches(order, requests):
+            rows = self._transport.post("score", {"requests": [_row(requests[position]) for position in positions]})
+            for position, row in zip(positions, _scores_of(rows), strict=True):
+                scores[position] = row
+        return [scores[position] for position in range(len(requests))]
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._transport.close()
+
+
+def _batches(order: Sequence[int], requests: Sequence[ScoreRequest]) -> Iterator[list[int]]:
+    """`order` in pieces of about `SCORE_BATCH` characters."""
+    batch: list[int] = []
+    size = 0
+    for position in order:
+        request = requests[position]
+        cost = len(request.context) + sum(map(len, request.continuations))
+        if not batch or requests[batch[-1]].prefix != request.prefix:
+            cost += len(request.prefix)
+        if batch and size + cost > SCORE_BATCH:
+            yield batch
+            batch, size = [], 0
+        batch.append(position)
+        size += cost
+    if batch:
+        yield batch
+
+
+def _row(request: ScoreRequest) -> dict[str, Any]:
+    return {"prefix": request.prefix, "context": request.context, "continuations": list(request.continuations)}
+
+
+def _scores_of(answer: Any) -> list[list[TokenScore]]:
+    try:
+        return [
+            [TokenScore(logprob=float(cell["logprob"]), tokens=int(cell["tokens"])) for cell in row]
+            for row in answer["scores"]
+        ]
+    except (KeyError, TypeError, ValueError) as error:
+        raise TeacherError("the scoring engine sent an answer that is not scores") from error
+
+
+def _cached_tokens(answer: dict[str, Any], usage: dict[str, Any]) -> int:
+    """Prompt tokens that the server had in its cache, in the OpenAI spelling or in llama.cpp's."""
+    details = usage.get("prompt_tokens_details") or {}
+    timings = answer.get("timings") or {}
+    return int(details.get("cached_tokens") or timings.get("cache_n") or 0)

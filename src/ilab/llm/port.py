@@ -1,0 +1,73 @@
+"""The two seams to language models: ChatModel answers conversations, TokenScorer gives exact log-probabilities.
+
+Everything that prompts a model (SDG, judge, chat, answers) takes a ChatModel; everything that compares likelihoods
+takes a TokenScorer. `ilab.llm.scripted` holds the deterministic implementation that ships with the product.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from ilab.records.messages import Message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerationParams:
+    """How to decode. `temperature` 0 is greedy; `stop` ends the text before any of its strings."""
+
+    max_tokens: int = 256
+    temperature: float = 0.0
+    top_p: float = 1.0
+    seed: int = 42
+    stop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completion:
+    """An answer with its cost in tokens; `cached_tokens` of the prompt were not computed again."""
+
+    text: str
+    finish_reason: str = "stop"
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    completion_tokens: int = 0
+
+
+class ChatModel(Protocol):
+    """Answers a conversation."""
+
+    def chat(self, messages: Sequence[Message], params: GenerationParams) -> Completion:
+        """Answer `messages`. Raises `TeacherError` when the model cannot be reached after retries."""
+
+    def stream(self, messages: Sequence[Message], params: GenerationParams) -> Iterator[str]:
+        """The same answer in pieces, as they are made."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreRequest:
+    """Score each continuation after the same context.
+
+    `context` ends exactly where the continuations start. `prefix` is an optional leading part shared by many
+    requests (a document chunk); scorers may compute it once. The model reads prefix + context + continuation.
+    """
+
+    context: str
+    continuations: tuple[str, ...]
+    prefix: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenScore:
+    """Summed log-probability of a continuation in nats, and how many tokens it has."""
+
+    logprob: float
+    tokens: int
+
+
+class TokenScorer(Protocol):
+    """Gives exact log-probabilities."""
+
+    def score(self, requests: Sequence[ScoreRequest]) -> list[list[TokenScore]]:
+        """One list of scores for each request, in order; each list follows the request's continuations."""

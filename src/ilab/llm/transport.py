@@ -1,0 +1,279 @@
+"""HTTP to a model server: one client, retries with back-off, and errors in plain words."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import random
+import ssl
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit, urlunsplit
+
+import httpx
+
+from ilab.errors import ConfigError, TeacherError
+
+LONGEST_PAUSE = 60.0
+"""Seconds that we wait at most before a retry, whatever the server asks for."""
+_FIRST_PAUSE = 0.25
+_CONNECT_TIMEOUT = 10.0
+_REAP_TIME = 0.2
+"""Seconds between the end of an engine's connections and the moment when its exit can be seen."""
+
+Result = TypeVar("Result")
+
+
+class Transport:
+    """Posts JSON to one server. Safe to use from many threads at once.
+
+    `watch` is called before each retry and after each failure; it raises when there is no sense in trying again, for
+    example because the engine behind the address has died. The API key lives in the client's headers only: it is in
+    no message, log line or repr.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        api_key: str = "",
+        timeout: float,
+        retries: int,
+        socket: Path | None = None,
+        verify: bool | str = True,
+        watch: Callable[[], None] | None = None,
+    ) -> None:
+        self.base_url = normalise(base_url)
+        self.shown_url = _without_password(self.base_url)
+        self.retries = retries
+        self.timeout = timeout
+        self._watch = watch or _nothing
+        self._client = httpx.Client(
+            base_url=self.base_url + "/",
+            headers={"Authorization": f"Bearer {api_key}"} if api_key else {},
+            timeout=httpx.Timeout(timeout, connect=min(timeout, _CONNECT_TIMEOUT), pool=None),
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=64),
+            transport=httpx.HTTPTransport(uds=str(socket), limits=httpx.Limits(max_connections=None))
+            if socket
+            else None,
+            trust_env=socket is None and not _is_loopback(self.base_url),
+            verify=_trusting(verify) if isinstance(verify, str) else verify,
+        )
+
+    def __repr__(self) -> str:
+        return f"Transport({self.shown_url!r})"
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def get(self, path: str) -> Any:
+        """The JSON at `path`."""
+        return self._call(lambda: self._json(self._client.get(path)))
+
+    def post(self, path: str, body: Mapping[str, Any]) -> Any:
+        """The JSON that the server answers to `body`."""
+        return self._call(lambda: self._json(self._client.post(path, json=body)))
+
+    def events(self, path: str, body: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """The server-sent events that answer `body`; retried until the first one has come. Closing it cancels."""
+        manager = self._call(lambda: self._open(path, body))
+        try:
+            with manager as response, self._plain_errors():
+                yield from _parse_events(response.iter_bytes())
+        except _TryError:
+            time.sleep(_REAP_TIME)
+            self._watch()
+            raise
+
+    def _open(self, path: str, body: Mapping[str, Any]) -> _OpenStream:
+        request = self._client.build_request("POST", path, json=body)
+        response = self._client.send(request, stream=True)
+        if response.is_error:
+            response.read()
+            response.close()
+            raise httpx.HTTPStatusError("", request=request, response=response)
+        return _OpenStream(response)
+
+    @staticmethod
+    def _json(response: httpx.Response) -> Any:
+        if response.is_error:
+            raise httpx.HTTPStatusError("", request=response.request, response=response)
+        return response.json()
+
+    def _call(self, once: Callable[[], Result]) -> Result:
+        """Try `once`, then again after growing pauses while the failure may pass."""
+        attempt = 0
+        while True:
+            try:
+                with self._plain_errors():
+                    return once()
+            except _TryError as failure:
+                self._watch()
+                if not failure.passing or attempt >= self.retries:
+                    tries = f" after {attempt + 1} tries" if attempt else ""
+                    raise TeacherError(failure.message + tries, hint=failure.hint) from failure.__cause__
+                time.sleep(_pause(attempt, failure.wait))
+                self._watch()
+                attempt += 1
+
+    @contextmanager
+    def _plain_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except httpx.HTTPStatusError as error:
+            raise self._refusal(error.response) from error
+        except httpx.TimeoutException as error:
+            message = f"{self.shown_url} did not answer within {self.timeout:g} s"
+            hint = "the model may be too slow for this request: allow more time, or run fewer requests at once"
+            raise _TryError(message, hint=hint, passing=True) from error
+        except httpx.TransportError as error:
+            certificate = "CERTIFICATE_VERIFY_FAILED" in str(error)
+            hint = "name the certificate authority of the server" if certificate else "is a model server running there?"
+            raise _TryError(
+                f"cannot reach {self.shown_url}: {_reason(error)}", hint=hint, passing=not certificate
+            ) from error
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
+            raise _TryError(f"`{self.shown_url}` is not an address of a model server: {error}") from error
+        except ValueError as error:
+            message = f"{self.shown_url} does not answer in JSON: {error}"
+            raise _TryError(message, hint="the address must be of an OpenAI-compatible server") from error
+
+    def _refusal(self, response: httpx.Response) -> _TryError:
+        status = response.status_code
+        message = f"{self.shown_url} answers {status}: {_server_message(response)}"
+        hints = {401: "check the API key", 403: "check the API key", 404: "check the address and the model name"}
+        return _TryError(
+            message,
+            hint=hints.get(status, ""),
+            passing=status in (408, 429) or status >= 500,
+            wait=_retry_after(response),
+        )
+
+
+class _TryError(TeacherError):
+    """One failed try: `passing` when another try may do better, `wait` the seconds that the server asks for."""
+
+    def __init__(self, message: str, *, hint: str = "", passing: bool = False, wait: float | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.passing = passing
+        self.wait = wait
+
+
+class _OpenStream:
+    """Closes a streamed response on leaving, so that the server stops generating."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        self.response = response
+
+    def __enter__(self) -> httpx.Response:
+        return self.response
+
+    def __exit__(self, *_: object) -> None:
+        self.response.close()
+
+
+def normalise(base_url: str) -> str:
+    """`base_url` without a slash at its end; `/v1` is added when it has no path, since most servers live there."""
+    text = base_url.strip() if "://" in base_url else f"http://{base_url.strip()}"
+    parts = urlsplit(text)
+    path = parts.path.rstrip("/") or "/v1"
+    return urlunsplit((parts.scheme, parts.netloc, path, parts.query, ""))
+
+
+def _parse_events(chunks: Iterator[bytes]) -> Iterator[dict[str, Any]]:
+    """The JSON objects of an event stream. Lines end at `\\n` only: text may hold U+2028, which is no line end here."""
+    rest = b""
+    for chunk in chunks:
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            data = line.strip().removeprefix(b"data:").strip() if line.startswith(b"data:") else b""
+            if data == b"[DONE]":
+                return
+            if data:
+                yield _event(data)
+
+
+def _event(data: bytes) -> dict[str, Any]:
+    event = json.loads(data)
+    if not isinstance(event, dict):
+        raise ValueError("an event is not an object")
+    if event.get("error"):
+        raise TeacherError(f"the model server broke off: {_message_of(event)}")
+    return event
+
+
+def _server_message(response: httpx.Response) -> str:
+    try:
+        body = response.json()
+    except ValueError:
+        body = None
+    text = _message_of(body) if isinstance(body, dict) else ""
+    return text or " ".join(response.text.split())[:300] or response.reason_phrase
+
+
+def _message_of(body: Mapping[str, Any]) -> str:
+    """The message in an error body, in any of the usual spellings."""
+    for value in (body.get("error"), body.get("message"), body.get("detail")):
+        if isinstance(value, dict) and value.get("message"):
+            return str(value["message"])
+        if value:
+            return value if isinstance(value, str) else json.dumps(value)[:300]
+    return ""
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    """Seconds out of a Retry-After header, which holds a number or a date."""
+    value = response.headers.get("retry-after", "")
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    try:
+        when = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    if when.tzinfo is None:
+        when = when.replace(tzinfo=UTC)
+    return max(0.0, (when - datetime.now(UTC)).total_seconds())
+
+
+def _pause(attempt: int, asked: float | None) -> float:
+    """Seconds to wait: what the server asked for, else doubling from 0.25; jitter keeps callers apart."""
+    pause = _FIRST_PAUSE * 2**attempt if asked is None else asked
+    return min(LONGEST_PAUSE, pause * random.uniform(1.0, 1.5))
+
+
+def _reason(error: httpx.TransportError) -> str:
+    return str(error) or type(error).__name__
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _without_password(url: str) -> str:
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+def _trusting(certificates: str) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=certificates)
+    except OSError as error:
+        raise ConfigError(f"cannot read certificates from {certificates}: {error}") from error
+
+
+def _nothing() -> None:
+    return

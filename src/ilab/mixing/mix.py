@@ -1,0 +1,90 @@
+"""Write the training files: knowledge (phase 1), skills with replay (phase 2). The same input gives the same bytes."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import yaml
+
+from ilab.base import jsonl
+from ilab.mixing import formats
+from ilab.mixing.settings import MixSettings
+from ilab.records import seeds
+from ilab.records.chunks import Chunk
+from ilab.records.samples import Sample, TrainRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeepPair:
+    """A general instruction and the untrained model's own answer."""
+
+    prompt: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MixSummary:
+    """How many rows of each kind each phase got."""
+
+    phase1: dict[str, int]
+    phase2: dict[str, int]
+
+
+def replay_prompts(limit: int) -> list[str]:
+    """The shipped general instructions for replay, at most `limit`."""
+    text = resources.files("ilab.mixing").joinpath("data/replay.yaml").read_text(encoding="utf-8")
+    return [str(prompt) for prompt in yaml.safe_load(text)["prompts"]][:limit]
+
+
+def mix(
+    samples: Sequence[Sample],
+    chunks: Sequence[Chunk],
+    *,
+    statements: Sequence[tuple[str, str]],
+    keep: Sequence[KeepPair],
+    settings: MixSettings,
+    out: Path,
+) -> MixSummary:
+    """Write `phase1.jsonl` and `phase2.jsonl` below `out`.
+
+    Phase 1: every chunk as text, sentences (`statements`: text and chunk id), questions of knowledge leaves, and half
+    of the general instructions. Phase 2: questions of skill leaves, the other half, and a replay of phase 1.
+    """
+    prompt = settings.system_prompt
+    knowledge = [formats.question_row(s, system_prompt=prompt) for s in samples if s.kind == seeds.KNOWLEDGE]
+    skills = [formats.question_row(s, system_prompt=prompt) for s in samples if s.kind != seeds.KNOWLEDGE]
+    general = [formats.keep_row(pair.prompt, pair.answer, system_prompt=prompt) for pair in keep]
+    documents = [formats.document_row(chunk) for chunk in chunks]
+    sentences = [formats.text_row(text, metadata={"kind": "sentence", "chunk": chunk}) for text, chunk in statements]
+    first = documents * settings.document_repeats + sentences * settings.statement_rows + knowledge + general[::2]
+    replay = _draw(knowledge, settings.replay_share, settings.seed)
+    second = skills + general[1::2] + (replay + documents if skills or replay else [])
+    return MixSummary(
+        phase1=_write(out / "phase1.jsonl", first, settings.seed),
+        phase2=_write(out / "phase2.jsonl", second if skills else [], settings.seed + 1),
+    )
+
+
+def _draw(rows: Sequence[TrainRow], share: float, seed: int) -> list[TrainRow]:
+    """`share` of `rows` without replacement."""
+    order = list(range(len(rows)))
+    random.Random(seed).shuffle(order)
+    return [rows[index] for index in sorted(order[: round(len(rows) * share)])]
+
+
+def _write(path: Path, rows: Iterable[TrainRow], seed: int) -> dict[str, int]:
+    shuffled = list(rows)
+    random.Random(seed).shuffle(shuffled)
+    jsonl.write(path, [row.to_json() for row in shuffled])
+    return dict(sorted(Counter(_kind(row) for row in shuffled).items()))
+
+
+def _kind(row: TrainRow) -> str:
+    metadata = json.loads(row.metadata)
+    return str(metadata.get("kind", "question"))

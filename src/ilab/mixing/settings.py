@@ -1,0 +1,24 @@
+"""MixSettings: how samples become training files."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, Field
+
+
+class MixSettings(BaseModel, extra="forbid", frozen=True):
+    """How generated samples become training files."""
+
+    system_prompt: str = ""
+    """Put before every conversation; empty for the model's own default."""
+    document_repeats: int = Field(2, ge=0)
+    """How often each chunk of a document stands in phase 1 as text to read."""
+    statement_rows: bool = True
+    """Also train the sentences of the documents one by one, each with its subject named."""
+    replay_share: float = Field(0.25, ge=0, le=1)
+    """Share of the phase-1 questions that is repeated in phase 2, counted in rows."""
+    keep_rows: int = Field(48, ge=0)
+    """How many general instructions, answered by the untrained model itself, are mixed in against forgetting."""
+    heldout_share: float = Field(0.2, ge=0, le=0.5)
+    """Share of the generated facts that is held out for the proof when no question file is given."""
+    seed: int = 42
+    """Decides every choice and the order of rows."""

@@ -1,0 +1,102 @@
+"""The main job: taxonomy and documents in, a tuned model with proof out, in one run folder that resumes.
+
+01-prepare   02-generate   03-baseline   04-mix   05-train-1   06-select-1   07-train-2   08-evaluate
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ilab.base import jsonl
+from ilab.evaluation.report.data import ReportData
+from ilab.models.store import ModelStore
+from ilab.pipeline import baseline, evaluate, generate, mix, model_session, report, train
+from ilab.pipeline.baseline import Proof
+from ilab.pipeline.job import Job
+from ilab.pipeline.prepare import prepare
+from ilab.pipeline.train import Chosen
+from ilab.records.models import ModelDir
+from ilab.runs.folder import RunFolder
+from ilab.training import plan as training_plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """The registered model and the report."""
+
+    model: ModelDir
+    report: ReportData
+
+
+def customize(run: RunFolder, job: Job) -> Outcome:
+    """Do what is not done yet of the whole job, and register the model. Call inside `run.working()`."""
+    prepared = prepare(run, job)
+    student = model_session.exact_form(job, job.models.student, run.reporter("01-prepare"))
+    training_plan.check_machine(student.path, settings=job.training, out=run.stages)
+    generated = generate.generate(run, job, prepared)
+    base = baseline.baseline(run, job, prepared, generated)
+    proof = baseline.load_proof(job, generated / "samples.jsonl")
+    mixed = mix.mix(run, job, prepared, generated, base, proof)
+    chosen = _phases(run, job, student.path, mixed, proof, base)
+    evaluated = evaluate.evaluate(
+        run, job, checkpoint=chosen.checkpoint.path, prepared=prepared, proof=proof, base=base
+    )
+    data = report.write(run, chosen=chosen, evaluated=evaluated, base=base, generated=generated, model_name=job.name)
+    model = register(run, job, chosen, evaluated, data)
+    run.finish(_result(chosen, data, model))
+    return Outcome(model=model, report=data)
+
+
+def _phases(run: RunFolder, job: Job, student: Path, mixed: Path, proof: Proof, base: Path) -> Chosen:
+    """Phase 1, the choice among its checkpoints, phase 2 from the winner, and the choice among all."""
+    settings = job.training
+    first = train.train(run, job, stage="05-train-1", model=student, rows=mixed / "phase1.jsonl", phase=settings.phase1)
+    chosen = train.choose(run, job, stage="06-select-1", candidates=first, proof=proof, base=base)
+    rows = mixed / "phase2.jsonl"
+    if not jsonl.count(rows):
+        return chosen
+    second = train.train(run, job, stage="07-train-2", model=chosen.checkpoint.path, rows=rows, phase=settings.phase2)
+    return train.choose(run, job, stage="07b-select-2", candidates=second, proof=proof, base=base)
+
+
+def register(run: RunFolder, job: Job, chosen: Chosen, evaluated: Path, data: ReportData) -> ModelDir:
+    """Put the chosen checkpoint and its GGUF into the store under the job's name, with where it comes from."""
+    provenance = {
+        "source": f"run {run.id}",
+        "run": run.id,
+        "base_model": job.models.student,
+        "checkpoint": chosen.checkpoint.name,
+        "taxonomy": str(job.taxonomy_path),
+        "headline": data.scorecard.headline,
+    }
+    store: ModelStore = job.store
+    with store.building(job.name, provenance=provenance) as folder:
+        for file in sorted(chosen.checkpoint.path.iterdir()):
+            if file.is_file() and file.name != "DONE.json":
+                shutil.copyfile(file, folder / file.name)
+        shutil.copyfile(evaluated / "model.gguf", folder / "model.gguf")
+        shutil.copyfile(run.folder / "report.md", folder / "report.md")
+    return store.find(job.name, prefer="gguf")
+
+
+def _result(chosen: Chosen, data: ReportData, model: ModelDir) -> dict[str, Any]:
+    card = data.scorecard
+    numbers = {
+        "base": card.score("accuracy", "base", "closed", "document"),
+        "tuned": card.score("accuracy", "tuned", "closed", "document"),
+        "base_open_book": card.score("accuracy", "base", "open", "document"),
+        "gain": card.gain("accuracy", "document"),
+        "keep": card.gain("accuracy", "keep"),
+        "specific": card.specific.get("accuracy"),
+    }
+    return {
+        "model": model.name,
+        "checkpoint": chosen.checkpoint.name,
+        "headline": card.headline,
+        "accuracy": {name: value.to_json() for name, value in numbers.items() if value is not None},
+        "reports": ["report.md", "report.html"],
+        "seconds": {cost.name: cost.seconds for cost in data.stages},
+    }

@@ -1,0 +1,44 @@
+"""Job: what a run is asked to do: each room's settings, the models by reference, and where things are kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ilab.documents.settings import DocumentSettings
+from ilab.evaluation.settings import EvalSettings
+from ilab.mixing.settings import MixSettings
+from ilab.models.store import ModelStore
+from ilab.sdg.settings import SdgSettings
+from ilab.serving.settings import ServeSettings
+from ilab.taxonomy.settings import TaxonomySettings
+from ilab.training.settings import TrainSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Models:
+    """Which model plays which part, as references. With `teacher_endpoint` the teacher is a server elsewhere."""
+
+    teacher: str
+    student: str
+    judge: str
+    teacher_endpoint: str = ""
+    teacher_api_key: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """Everything a run needs beside its folder. `taxonomy_path` is resolved; `cache` may be deleted at any time."""
+
+    taxonomy_path: Path
+    taxonomy: TaxonomySettings
+    documents: DocumentSettings
+    sdg: SdgSettings
+    mixing: MixSettings
+    training: TrainSettings
+    evaluation: EvalSettings
+    serving: ServeSettings
+    models: Models
+    store: ModelStore
+    cache: Path
+    name: str = "tuned"

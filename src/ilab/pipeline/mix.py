@@ -1,0 +1,79 @@
+"""Samples -> training files. What the proof holds out is kept away from training here, with the reason on record."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ilab.base import jsonl
+from ilab.mixing import mix as mixing
+from ilab.mixing import split
+from ilab.mixing.mix import KeepPair
+from ilab.pipeline.baseline import Proof
+from ilab.pipeline.job import Job
+from ilab.pipeline.prepare import Prepared
+from ilab.records.samples import Sample
+from ilab.runs.folder import RunFolder
+from ilab.runs.stage import StageBox, run_stage
+from ilab.sdg import statements
+
+
+def mix(run: RunFolder, job: Job, prepared: Prepared, generated: Path, replay: Path, proof: Proof) -> Path:
+    """The stage's folder, with phase1.jsonl, phase2.jsonl, heldout.jsonl."""
+
+    def work(box: StageBox) -> Mapping[str, Any]:
+        samples = [Sample.from_json(row) for row in jsonl.read(generated / "samples.jsonl")]
+        train, held = divide(samples, proof, job)
+        jsonl.write(box.folder / "heldout.jsonl", [{**sample.to_json(), "reason": reason} for sample, reason in held])
+        chunks = prepared.chunks()
+        keep = [
+            KeepPair(prompt=row["prompt"], answer=row["answer"])
+            for row in jsonl.read(replay / "replay.jsonl")
+            if row["whole"] and row["answer"]
+        ]
+        summary = mixing.mix(
+            train,
+            chunks,
+            statements=[(found.text, chunk.id) for chunk in chunks for found in statements.of_chunk(chunk)],
+            keep=keep,
+            settings=job.mixing,
+            out=box.folder,
+        )
+        return {
+            "phase1": summary.phase1,
+            "phase2": summary.phase2,
+            "held_out": dict(Counter(reason for _, reason in held)),
+        }
+
+    inputs: dict[str, Path | str] = {
+        "samples": generated / "samples.jsonl",
+        "chunks": prepared.folder / "chunks.jsonl",
+        "replay": replay / "replay.jsonl",
+    }
+    if job.evaluation.questions:
+        inputs["questions"] = Path(job.evaluation.questions)
+    return run_stage(run, "04-mix", settings=job.mixing, inputs=inputs, work=work)
+
+
+def divide(samples: list[Sample], proof: Proof, job: Job) -> tuple[list[Sample], list[tuple[Sample, str]]]:
+    """(to train, held out with the reason).
+
+    With a hand-written question file: rows that repeat a held-out question, or that give the answer of a fact marked
+    `untaught`. Without one: a share of the generated facts.
+    """
+    document = proof.document
+    if document is None:
+        return samples, []
+    if proof.generated:
+        train, held = split.by_fact(samples, share=job.mixing.heldout_share, seed=job.mixing.seed)
+        return train, [(sample, "held out for the proof") for sample in held]
+    withheld = [fact.answer for fact in document if fact.tier == "untaught"]
+    asked = [question for fact in document for question in fact.questions]
+    reasons = [
+        "" if sample.origin == "seed" else split.asks_about(sample, answers=withheld, questions=asked)
+        for sample in samples
+    ]
+    pairs = list(zip(samples, reasons, strict=True))
+    return [sample for sample, reason in pairs if not reason], [pair for pair in pairs if pair[1]]

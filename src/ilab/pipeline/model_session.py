@@ -1,0 +1,84 @@
+"""Models for stages: fetch what a reference names, start an engine for as long as a stage needs it, or use an endpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from ilab.base import digest
+from ilab.base.report import Reporter
+from ilab.evaluation.contrast import Prompts
+from ilab.llm import chat_templates
+from ilab.llm.http import HttpChatModel
+from ilab.llm.port import ChatModel, TokenScorer
+from ilab.models import embedded
+from ilab.pipeline.job import Job
+from ilab.records.models import ModelDir
+from ilab.serving.engine import start_engine
+from ilab.serving.settings import ServeSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scoring:
+    """Exact likelihoods of one model, and how its prompts are rendered."""
+
+    scorer: TokenScorer
+    prompts: Prompts
+
+
+def chat_form(job: Job, reference: str, report: Reporter) -> ModelDir:
+    """The model `reference` names in the form that answers fastest: GGUF where there is one."""
+    return embedded.ensure(job.store, reference, cache=job.cache, report=report)
+
+
+def exact_form(job: Job, reference: str, report: Reporter) -> ModelDir:
+    """The model `reference` names as safetensors; a GGUF is dequantised once, and kept in the store."""
+    return embedded.ensure_safetensors(job.store, chat_form(job, reference, report), report=report)
+
+
+def identity(model: ModelDir) -> str:
+    """What names the model's content in stage keys: its recorded digest, else the digest of its files."""
+    folder = model.path if model.path.is_dir() else model.path.parent
+    return digest.of_path(folder if (folder / "MODEL.json").exists() else model.path)
+
+
+@contextmanager
+def answering(model: ModelDir, *, settings: ServeSettings, folder: Path) -> Iterator[ChatModel]:
+    """A ChatModel over a private engine, stopped at the end; `folder` gets engine.log."""
+    with start_engine(model, settings=settings, folder=folder, need="chat") as engine:
+        yield engine.chat_model()
+
+
+@contextmanager
+def teacher(job: Job, *, folder: Path, report: Reporter) -> Iterator[ChatModel]:
+    """The teacher: the endpoint if the job names one, else a private engine."""
+    models = job.models
+    if models.teacher_endpoint:
+        client = HttpChatModel(models.teacher_endpoint, api_key=models.teacher_api_key)
+        try:
+            client.models()
+            yield client
+        finally:
+            client.close()
+        return
+    with answering(chat_form(job, models.teacher, report), settings=job.serving, folder=folder) as model:
+        yield model
+
+
+def teacher_identity(job: Job, report: Reporter) -> str:
+    """What names the teacher in stage keys: its content, or the endpoint's address."""
+    if job.models.teacher_endpoint:
+        return job.models.teacher_endpoint
+    return identity(chat_form(job, job.models.teacher, report))
+
+
+@contextmanager
+def scoring(model: ModelDir, *, settings: ServeSettings, folder: Path) -> Iterator[Scoring]:
+    """Exact likelihoods of a safetensors model over a private engine; `folder` gets engine.log."""
+    template = chat_templates.read_template(model.path)
+    exact = settings.model_copy(update={"engine": "auto"})
+    with start_engine(model, settings=exact, folder=folder, need="score") as engine:
+        prompts = Prompts(render=lambda turns: template.render(turns, add_generation_prompt=True))
+        yield Scoring(scorer=engine.token_scorer(), prompts=prompts)

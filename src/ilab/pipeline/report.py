@@ -1,0 +1,142 @@
+"""Gather what a run measured into report.md, report.html and the lines for the screen."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ilab.base import atomic, hardware, jsonl
+from ilab.evaluation.answers import read_answers
+from ilab.evaluation.report import data as parts
+from ilab.evaluation.report import html, markdown, screen
+from ilab.evaluation.report.data import ReportData
+from ilab.pipeline.train import Chosen
+from ilab.records.scores import Answer, Scorecard
+from ilab.runs import stage as stages
+from ilab.runs.folder import RunFolder
+
+
+def write(
+    run: RunFolder, *, chosen: Chosen, evaluated: Path, base: Path, generated: Path, model_name: str
+) -> ReportData:
+    """Write both reports into the run folder and return what they show."""
+    card = Scorecard.from_json(json.loads((evaluated / "scorecard.json").read_text()))
+    data = ReportData(
+        title=f"What {model_name} learned",
+        scorecard=card,
+        run_id=run.id,
+        command=" ".join(["ilab", *run.manifest.argv]),
+        base_name="base model",
+        tuned_name=model_name,
+        questions=parts.question_rows(_told(base, evaluated), _told(evaluated, evaluated)),
+        examples=_examples(base, evaluated),
+        funnel=_funnel(generated, run),
+        losses=_losses(run),
+        checkpoints=chosen.choice.table,
+        choice=chosen.choice.reason,
+        stages=_costs(run),
+        teacher=_usage(generated),
+        warnings=tuple(dict.fromkeys(run.state().warnings)),
+        files={
+            "every score": "stages/08-evaluate/answers.jsonl",
+            "scorecard": "stages/08-evaluate/scorecard.json",
+            "samples": "stages/02-generate/samples.jsonl",
+            "rejected rows with reasons": "stages/02-generate/rejected.jsonl",
+            "training rows": "stages/04-mix/phase1.jsonl",
+            "what was asked": "manifest.json",
+        },
+        environment=_environment(run),
+    )
+    atomic.write_text(run.folder / "report.md", markdown.to_markdown(data))
+    atomic.write_text(run.folder / "report.html", html.to_html(data))
+    return data
+
+
+def lines(data: ReportData) -> list[str]:
+    """The report as lines for a terminal."""
+    return screen.to_screen(data)
+
+
+def _told(folder: Path, evaluated: Path) -> list[Answer]:
+    """The answers of `folder` to the questions of the report part (those that stand in the open-book half)."""
+    told = {one.fact for one in read_answers(evaluated / "answers.jsonl") if one.condition == "open"}
+    every = read_answers(folder / "answers.jsonl")
+    return [one for one in every if one.fact in told] if told else every
+
+
+def _examples(base: Path, evaluated: Path) -> list[parts.Example]:
+    before = list(jsonl.read(base / "words.jsonl"))
+    after = list(jsonl.read(evaluated / "words.jsonl"))
+    return [
+        parts.Example(
+            question=old["question"],
+            gold=old["gold"],
+            before=old["text"],
+            after=new["text"],
+            before_hit=old["hit"],
+            after_hit=new["hit"],
+        )
+        for old, new in zip(before, after, strict=True)
+    ]
+
+
+def _funnel(generated: Path, run: RunFolder) -> list[parts.FunnelRow]:
+    funnel = json.loads((generated / "funnel.json").read_text())
+    names = {
+        "seed": "your own examples",
+        "facts": "facts, asked by rule",
+        "sentences": "sentences, asked by the teacher",
+    }
+    names |= {"pairs": "written by the teacher", "variations": "skill variations by the teacher"}
+    rows = [parts.FunnelRow(label=f"kept: {names.get(k, k)}", count=n) for k, n in funnel["kept"].items()]
+    held = stages.done(run.stages / "04-mix")["summary"].get("held_out", {})
+    rejected = {**funnel["rejected"], **{f"kept for the proof: {reason}": n for reason, n in held.items()}}
+    return rows + [
+        parts.FunnelRow(label=reason, count=n, rejected=True)
+        for reason, n in sorted(rejected.items(), key=lambda pair: -pair[1])
+    ]
+
+
+def _usage(generated: Path) -> parts.TokenUsage:
+    spent = json.loads((generated / "funnel.json").read_text()).get("teacher_tokens", {})
+    cached = int(spent.get("cached", 0))
+    return parts.TokenUsage(
+        prompt=int(spent.get("computed", 0)) + cached, cached=cached, completion=int(spent.get("written", 0))
+    )
+
+
+def _losses(run: RunFolder) -> list[parts.LossPoint]:
+    points = []
+    for name, phase in (("05-train-1", "knowledge"), ("07-train-2", "skills")):
+        path = run.stages / name / "metrics.jsonl"
+        if path.exists():
+            points += [
+                parts.LossPoint(phase=phase, step=row["step"], tokens=row.get("tokens", 0), loss=row["loss"])
+                for row in jsonl.read(path, skip_torn=True)
+                if "loss" in row
+            ]
+    return points
+
+
+def _costs(run: RunFolder) -> list[parts.StageCost]:
+    costs = []
+    for folder in sorted(run.stages.iterdir()):
+        if (folder / "DONE.json").exists() and ".stale" not in folder.name:
+            record: dict[str, Any] = stages.done(folder)
+            tokens = record["summary"].get("tokens", 0)
+            costs.append(parts.StageCost(name=folder.name, seconds=record["seconds"], tokens=int(tokens)))
+    return costs
+
+
+def _environment(run: RunFolder) -> dict[str, str]:
+    host = run.manifest.host
+    versions = run.manifest.packages
+    found = {
+        "processor": f"{host.get('cpu', '?')}, {host.get('cores', '?')} cores",
+        "peak memory of one process": f"{hardware.peak_memory() / 2**30:.1f} GiB",
+        "python": str(host.get("python", "?")),
+    }
+    return found | {
+        name: versions[name] for name in ("openilab", "torch", "transformers", "xllamacpp") if name in versions
+    }

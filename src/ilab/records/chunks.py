@@ -1,0 +1,43 @@
+"""Document and Chunk: the text of a knowledge source, whole and in pieces."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """One converted document of a leaf: plain text with Markdown headings."""
+
+    leaf: str
+    source: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
+    """A piece of a document that fits a token budget.
+
+    `id` is unique in a run; `heading` is the path of headings above the text, joined by ` > `; `tokens` is counted or
+    estimated by the chunker.
+    """
+
+    id: str
+    leaf: str
+    source: str
+    text: str
+    tokens: int
+    title: str = ""
+    heading: str = ""
+    domain: str = ""
+    outline: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """The chunk as one row of chunks.jsonl."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+    @classmethod
+    def from_json(cls, row: dict[str, Any]) -> Chunk:
+        """The chunk out of one row of chunks.jsonl."""
+        return cls(**row)

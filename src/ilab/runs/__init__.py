@@ -1,0 +1,1 @@
+"""The run folder: what was asked, what happened, what is finished."""

@@ -1,0 +1,1 @@
+"""Seeds, Chunks and a teacher become Samples."""

@@ -1,0 +1,1 @@
+"""The steps that a flow is made of."""

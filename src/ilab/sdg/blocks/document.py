@@ -1,0 +1,76 @@
+"""Blocks that read the document by rule: sentences, answer spans, questions about them. No model is asked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ilab.records.chunks import Chunk
+from ilab.sdg import question_forms
+from ilab.sdg import spans as span_finder
+from ilab.sdg import statements as statement_finder
+from ilab.sdg.blocks.base import Tools
+from ilab.sdg.row import Box, Row
+
+
+def statements(rows: list[Row], box: Box, tools: Tools, **options: Any) -> list[Row]:
+    """One row a sentence of the chunk, with pronouns resolved; the sentence is the answer of the rows to come."""
+    del box, tools, options
+    return [
+        {**row, "statement": found.text, "subject": found.subject, "topic": found.topic, "answer": found.text}
+        for row in rows
+        for found in statement_finder.of_chunk(_chunk(row))
+    ]
+
+
+def spans(rows: list[Row], box: Box, tools: Tools, **options: Any) -> list[Row]:
+    """One row an answer span of the chunk."""
+    del box, tools, options
+    return [
+        {
+            **row,
+            "statement": found.text,
+            "subject": found.subject,
+            "topic": found.topic,
+            "span": {"kind": span.kind, "text": span.text, "start": span.start, "end": span.end},
+            "answer": span.text,
+        }
+        for row in rows
+        for found in statement_finder.of_chunk(_chunk(row))
+        for span in span_finder.find(found.text)
+    ]
+
+
+def questions(rows: list[Row], box: Box, tools: Tools, **options: Any) -> list[Row]:
+    """Questions about the span of each row, in the `shapes` given; the answer becomes a sentence of its own."""
+    del tools
+    shapes = options.get("shapes", ["plain", "in-place", "keywords"])
+    made = []
+    for row in rows:
+        statement = statement_finder.Statement(
+            chunk=row["chunk"], text=row["statement"], original="", subject=row["subject"], topic=row["topic"]
+        )
+        forms = [f for f in question_forms.write(statement, span_finder.Span(**row["span"])) if f.shape in shapes]
+        if not forms:
+            box.reject(row, "no question could be made about it")
+        made += [
+            {**row, "question": form.text, "shape": form.shape, "answer": as_sentence(row["answer"])} for form in forms
+        ]
+    return made
+
+
+def as_sentence(text: str) -> str:
+    """A short answer as it is said: capital first letter, full stop."""
+    text = text.strip()
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
+
+
+def _chunk(row: Row) -> Chunk:
+    return Chunk(
+        id=row["chunk"],
+        leaf=row["leaf"],
+        source="",
+        text=row["text"],
+        tokens=0,
+        title=row.get("title", ""),
+        heading=row.get("heading", ""),
+    )

@@ -1,0 +1,131 @@
+"""Blocks that keep good rows. A small teacher errs often, so nothing is trusted: everything is checked.
+
+`rules` is cheap and comes first; `ground` asks a model for likelihoods; `distinct` compares rows.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from ilab.llm.port import ScoreRequest
+from ilab.records import messages, seeds
+from ilab.sdg.blocks.base import Tools
+from ilab.sdg.row import Box, Row
+
+_DEICTIC = re.compile(
+    r"\b(?:the|this|that|above|following|given|provided) (?:document|passage|text|article|paragraph|sentence|page|"
+    r"context|excerpt|section|author|statement|fact)\b|\b(?:as an ai|mentioned above|according to the)\b",
+    re.IGNORECASE,
+)
+_SCAFFOLD = re.compile(r"\[/?(?:INST|END|Start|QUESTION|ANSWER)|\{\{|<\|", re.IGNORECASE)
+_OPEN_PRONOUN = re.compile(
+    r"^(?:(?:what|who|when|where|why|how|which|is|are|was|were|did|does|do|in which|how many|how far)\b[\w ]{0,12}? )?"
+    r"(?:it|its|they|their|he|she|his|her|this|these|those)\b(?! what)",
+    re.IGNORECASE,
+)
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+_NAME = re.compile(r"(?<![.!?]\s)(?<!^)\b[A-Z][\w'’-]{2,}")
+
+
+def rules(rows: list[Row], box: Box, tools: Tools, **options: Any) -> list[Row]:
+    """Drop rows that break a rule that needs no model; `max_words` bounds the answer."""
+    del tools
+    limit = int(options.get("max_words", 60))
+    return box.keep(rows, lambda row: _fault(row, limit))
+
+
+def _fault(row: Row, limit: int) -> str:
+    question, answer = row["question"].strip(), row["answer"].strip()
+    if not 2 <= len(question.split()) <= 60:
+        return "question too short or too long"
+    if not answer or len(answer.split()) > limit:
+        return "answer empty or too long"
+    if _SCAFFOLD.search(question + answer):
+        return "prompt scaffold leaked into the text"
+    if row["kind"] == seeds.FREEFORM_SKILL:
+        return ""
+    if _DEICTIC.search(question) and row["kind"] == seeds.KNOWLEDGE:
+        return "question is not self-contained"
+    if row["kind"] == seeds.KNOWLEDGE and _OPEN_PRONOUN.match(question):
+        return "question is not self-contained"
+    bare = answer.rstrip(".").lower()
+    if len(bare) > 2 and bare in question.lower():
+        return "answer stands in the question"
+    return _unsupported(row, question, answer)
+
+
+def _unsupported(row: Row, question: str, answer: str) -> str:
+    """Every number, date and name of the answer, and most of its words, must stand in the text that it is about."""
+    text = row.get("context") or row.get("text", "")
+    support = f"{text} {row.get('statement', '')} {question}"
+    numbers = set(_NUMBER.findall(support))
+    if any(number not in numbers for number in _NUMBER.findall(answer)):
+        return "a number of the answer is not in the document"
+    known = support.lower()
+    if any(name.lower().removesuffix("'s") not in known for name in _NAME.findall(answer)):
+        return "a name of the answer is not in the document"
+    content = [word for word in re.findall(r"[^\W\d_]{4,}", answer.lower())]
+    if content and sum(word in known or word[:-1] in known for word in content) < 0.7 * len(content):
+        return "the answer's words are not in the document"
+    if row["kind"] == seeds.KNOWLEDGE and _NUMBER.findall(question):
+        asked = set(_NUMBER.findall(question))
+        if not asked <= set(_NUMBER.findall(f"{text} {row.get('statement', '')}")):
+            return "a number of the question is not in the document"
+    return ""
+
+
+def ground(rows: list[Row], box: Box, tools: Tools, **options: Any) -> list[Row]:
+    """Keep rows whose answer the model finds likelier with the chunk in view than without.
+
+    gain = (log P(answer | chunk, question) - log P(answer | question)) / tokens, in nats per token. Rows below
+    `min_gain` are rejected: either the chunk does not support the answer, or nobody needs the chunk to give it.
+    """
+    if not rows:
+        return []
+    least = float(options.get("min_gain", 0.0))
+    requests = [request for row in rows for request in _with_and_without(row, tools)]
+    scores = tools.scorer.score(requests)
+    for index, row in enumerate(rows):
+        seen, blind = scores[2 * index][0], scores[2 * index + 1][0]
+        row["scores"] = {
+            **row.get("scores", {}),
+            "grounding_gain": round((seen.logprob - blind.logprob) / max(1, seen.tokens), 4),
+            "open_book_logprob": round(seen.logprob / max(1, seen.tokens), 4),
+        }
+    return box.keep(
+        rows,
+        lambda row: (
+            "" if row["scores"]["grounding_gain"] >= least else "the document does not make the answer likelier"
+        ),
+    )
+
+
+def _with_and_without(row: Row, tools: Tools) -> tuple[ScoreRequest, ScoreRequest]:
+    document, question, answer = row["text"].strip(), row["question"].strip(), row["answer"].strip()
+    seen = tools.render([messages.user(f"{document}\n\n{question}")])
+    blind = tools.render([messages.user(question)])
+    cut = seen.find(document) + len(document) if document in seen else 0
+    return (
+        ScoreRequest(prefix=seen[:cut], context=seen[cut:], continuations=(answer,)),
+        ScoreRequest(context=blind, continuations=(answer,)),
+    )
+
+
+def distinct(rows: list[Row], box: Box, tools: Tools, **options: Any) -> list[Row]:
+    """Drop rows that ask what another row asks already: the same words, or word overlap above `overlap`."""
+    del tools
+    most = float(options.get("overlap", 0.9))
+    kept: list[tuple[frozenset[str], str]] = []
+
+    def reason(row: Row) -> str:
+        words = frozenset(re.findall(r"\w+", row["question"].lower()))
+        answer = row["answer"].lower()
+        for other, given in kept:
+            share = len(words & other) / max(1, len(words | other))
+            if share >= 0.999 or (share >= most and given == answer):
+                return "duplicate question"
+        kept.append((words, answer))
+        return ""
+
+    return box.keep(rows, reason)

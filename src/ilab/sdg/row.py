@@ -1,0 +1,78 @@
+"""Row: what flows through blocks, and what was kept and rejected on the way.
+
+A row is a JSON object. Blocks agree on these keys: `leaf`, `kind`, `chunk` (id), `text` (of the chunk), `topic`,
+`statement`, `subject`, `question`, `answer`, `context`, `origin`, `scores`, and `reason` once it is rejected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ilab.base import digest
+from ilab.llm.port import Completion
+from ilab.records.samples import Sample
+
+Row = dict[str, Any]
+
+
+@dataclass(slots=True, kw_only=True)
+class Usage:
+    """Teacher tokens: prompt tokens computed, prompt tokens out of the prefix cache, tokens written, and calls."""
+
+    computed: int = 0
+    cached: int = 0
+    written: int = 0
+    calls: int = 0
+
+    def add(self, completion: Completion) -> None:
+        """Count one answer."""
+        self.computed += completion.prompt_tokens - completion.cached_tokens
+        self.cached += completion.cached_tokens
+        self.written += completion.completion_tokens
+        self.calls += 1
+
+    def to_json(self) -> dict[str, int]:
+        """The counts as JSON."""
+        return {name: getattr(self, name) for name in ("computed", "cached", "written", "calls")}
+
+
+@dataclass(slots=True, kw_only=True)
+class Box:
+    """Where a path of blocks puts what it rejects and what it spends."""
+
+    rejected: list[Row] = field(default_factory=list)
+    usage: Usage = field(default_factory=Usage)
+
+    def reject(self, row: Row, reason: str, *, detail: str = "") -> None:
+        """Keep a rejected row with its reason, for the funnel and for people."""
+        self.rejected.append({**row, "reason": reason, "detail": detail})
+
+    def keep(self, rows: Iterable[Row], reason_of: Any) -> list[Row]:
+        """The rows for which `reason_of(row)` is empty; the others are rejected for that reason."""
+        kept = []
+        for row in rows:
+            reason = reason_of(row)
+            if reason:
+                self.reject(row, reason)
+            else:
+                kept.append(row)
+        return kept
+
+
+def to_sample(row: Row) -> Sample:
+    """The sample that a finished row amounts to."""
+    identity = [row["leaf"], row["question"], row["answer"], row.get("context", "")]
+    return Sample(
+        id=digest.of_value(identity)[:16],
+        leaf=row["leaf"],
+        kind=row["kind"],
+        question=row["question"],
+        answer=row["answer"],
+        origin=row["origin"],
+        chunk=row.get("chunk", ""),
+        context=row.get("context", ""),
+        source=row.get("statement", ""),
+        scores=row.get("scores", {}),
+    )

@@ -1,0 +1,24 @@
+"""SdgSettings: how samples are generated."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, Field, JsonValue
+
+OUTSIDE_KEY: dict[str, JsonValue] = {"outside_key": True}
+
+
+class SdgSettings(BaseModel, extra="forbid", frozen=True):
+    """How synthetic data is generated from seeds, chunks and a teacher."""
+
+    flow: str = "simple"
+    """Name of a shipped flow, or the path of a flow YAML file."""
+    scale_factor: int = Field(8, ge=0)
+    """How many new samples to ask for in each skill leaf."""
+    temperature: float = Field(0.7, ge=0, le=2)
+    """Sampling temperature of the teacher where a flow wants variety."""
+    max_tokens: int = Field(512, ge=16)
+    """Longest answer of the teacher, in tokens."""
+    seed: int = 42
+    """Decides every random choice; the same seed and inputs give the same samples."""
+    workers: int = Field(8, ge=1, json_schema_extra=OUTSIDE_KEY)
+    """Requests to the teacher in flight at the same time."""

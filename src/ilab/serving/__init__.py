@@ -1,0 +1,1 @@
+"""Start a model behind an endpoint, and stop it."""

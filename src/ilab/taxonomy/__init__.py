@@ -1,0 +1,1 @@
+"""qna.yaml trees become Seeds."""

@@ -1,0 +1,210 @@
+"""Parse one qna.yaml: knowledge version 3, skills versions 1 to 3. Every fault is found in one reading.
+
+Beyond the published schemas, a knowledge document may lie beside the qna.yaml without git (`document: {path: ...}`),
+`repo` may be a path relative to the leaf's folder, and all questions of a context are used, not three.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from ilab.errors import Fault
+from ilab.taxonomy.fields import PLACEHOLDER, Fields
+from ilab.taxonomy.leaf import KNOWLEDGE, SKILL, TOP_FOLDERS, DocumentSource, Leaf, SeedExample
+from ilab.taxonomy.yaml_syntax import MAX_BYTES
+from ilab.taxonomy.yaml_tree import Node, read
+
+VERSION = 3
+"""The newest version of the format, for knowledge and skills alike."""
+CONTEXT_WORDS = 500
+PAIR_WORDS = 250
+MIN_EXAMPLES = 5
+MIN_PAIRS = 3
+
+_COMMON = ("version", "created_by", "seed_examples")
+_KEYS = {KNOWLEDGE: (*_COMMON, "domain", "document_outline", "document"), SKILL: (*_COMMON, "task_description")}
+_ELSEWHERE = {
+    KNOWLEDGE: {"task_description": "only skills have it; knowledge has `domain` and `document_outline`"},
+    SKILL: {
+        "domain": "only knowledge has it; a skill has `task_description`",
+        "document_outline": "only knowledge has it; a skill has `task_description`",
+        "document": "only knowledge has it; move this leaf below the folder knowledge/",
+    },
+}
+_EXAMPLE_KEYS = {KNOWLEDGE: ("context", "questions_and_answers"), SKILL: ("question", "answer", "context")}
+_EXAMPLE_ELSEWHERE = {
+    KNOWLEDGE: {
+        "question": "put question and answer into the list `questions_and_answers` of their context",
+        "answer": "put question and answer into the list `questions_and_answers` of their context",
+    },
+    SKILL: {"questions_and_answers": "only knowledge has it; a skill has one `question` and `answer` per example"},
+}
+_OLD_KNOWLEDGE = (
+    "set `version: 3`, replace `task_description` by `document_outline`, and give each seed example a `context` with "
+    "at least 3 `questions_and_answers`"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parsed:
+    """What one file gave: `leaf` is None if `faults` has an error; `version` is 0 when unknown."""
+
+    leaf: Leaf | None
+    faults: list[Fault]
+    lines: list[str]
+    version: int = 0
+
+
+def parse(file: Path, *, leaf: str) -> Parsed:
+    """Read `file` as the leaf at the path `leaf`. Raises nothing for what the file holds."""
+    try:
+        if not file.is_file():
+            raise FileNotFoundError(0, "it is not a file")
+        with file.open("rb") as opened:
+            data = opened.read(MAX_BYTES + 1)
+    except OSError as error:
+        fault = Fault(path=str(file), message=f"the file cannot be read: {error.strerror}")
+        return Parsed(leaf=None, faults=[fault], lines=[])
+    return parse_bytes(data, file=file, leaf=leaf)
+
+
+def parse_bytes(data: bytes, *, file: Path, leaf: str) -> Parsed:
+    """The same for the content of `file`."""
+    content = read(data, path=str(file))
+    fields = Fields(str(file), content.faults)
+    found, version = None, 0
+    if content.root is not None:
+        if fields.mapping(content.root, "a qna.yaml"):
+            found, version = _leaf(fields, content.root, file=file, path=leaf)
+    elif not fields.faults or all(fault.severity != "error" for fault in fields.faults):
+        fields.faults.append(Fault(path=str(file), line=1, message="the file is empty"))
+    if any(fault.severity == "error" for fault in fields.faults):
+        found = None
+    return Parsed(leaf=found, faults=sorted(fields.faults), lines=content.lines, version=version)
+
+
+def _leaf(fields: Fields, root: Node, *, file: Path, path: str) -> tuple[Leaf | None, int]:
+    kind = TOP_FOLDERS.get(path.partition("/")[0]) or (KNOWLEDGE if "document" in root.entries else SKILL)
+    old = kind == KNOWLEDGE and "task_description" in root.entries
+    version = _version(fields, root, kind)
+    if old and version < VERSION:
+        return None, version
+    fields.only(root, _KEYS[kind], f"a {kind} leaf", elsewhere=_ELSEWHERE[kind])
+    created_by = fields.text(root, "created_by", "the file")
+    _warn_placeholder(fields, root, "created_by")
+    knowledge = kind == KNOWLEDGE
+    subject_key = "domain" if knowledge else "task_description"
+    subject = fields.text(root, subject_key, "the file", may_be_empty=not knowledge and version == 1)
+    outline = fields.text(root, "document_outline", "the file") if knowledge else ""
+    document = _document(fields, root) if knowledge else None
+    minimum = 1 if kind == SKILL and version == 1 else MIN_EXAMPLES
+    examples = fields.entries(root, "seed_examples", "the file", minimum=minimum, of="seed example")
+    seeds = tuple(seed for example in examples for seed in _example(fields, example, kind))
+    leaf = Leaf(
+        path=path,
+        kind=kind,
+        version=version,
+        created_by=created_by,
+        subject=subject,
+        outline=outline,
+        document=document,
+        seeds=seeds,
+        file=file,
+    )
+    return leaf, version
+
+
+def _version(fields: Fields, root: Node, kind: str) -> int:
+    """The version to check against. Knowledge below 3 is refused, but checked as 3 if it looks like that."""
+    if "version" not in root.entries:
+        if kind == KNOWLEDGE:
+            hint = _OLD_KNOWLEDGE if "task_description" in root.entries else "add the line `version: 3`"
+            fields.error(root, "`version` is missing; knowledge needs version 3", hint)
+        return 1
+    node = root.entries["version"][1]
+    digits = node.text.strip()[:1] if node.kind == "text" else node.text
+    if node.kind != "whole number" or not node.text.isdecimal() or len(node.text) > 9:
+        shown = f"`{node.text}`" if node.text else "empty"
+        fields.error(node, f"`version` must be a whole number, but is {shown}", f"write `version: {VERSION}`")
+        return int(digits) if digits in ("1", "2", "3") else VERSION
+    version = int(node.text)
+    if not 1 <= version <= VERSION:
+        fields.error(node, f"version {version} is not known", f"the newest is `version: {VERSION}`")
+    elif kind == KNOWLEDGE and version < VERSION:
+        fields.error(node, f"version {version} is not supported for knowledge; the oldest is {VERSION}", _OLD_KNOWLEDGE)
+    return version if 1 <= version <= VERSION else VERSION
+
+
+def _example(fields: Fields, node: Node, kind: str) -> Iterator[SeedExample]:
+    if fields.mapping(node, "a seed example") is None:
+        return
+    fields.only(node, _EXAMPLE_KEYS[kind], "a seed example", elsewhere=_EXAMPLE_ELSEWHERE[kind])
+    context = ""
+    if kind == KNOWLEDGE or "context" in node.entries:
+        context = fields.text(node, "context", "this seed example", words=CONTEXT_WORDS)
+    if kind == SKILL:
+        yield _pair(fields, node, "this seed example", context)
+        return
+    what = "question and answer"
+    pairs = fields.entries(node, "questions_and_answers", "this seed example", minimum=MIN_PAIRS, of=what)
+    for pair in pairs:
+        if fields.mapping(pair, "a question with its answer"):
+            for name in pair.entries.keys() - {"question", "answer"}:
+                fields.warning(pair.entries[name][0], f"the key `{name}` is not used here", "known: question, answer")
+            yield _pair(fields, pair, "this pair", context)
+
+
+def _pair(fields: Fields, node: Node, what: str, context: str) -> SeedExample:
+    question = fields.text(node, "question", what, words=PAIR_WORDS)
+    answer = fields.text(node, "answer", what, words=PAIR_WORDS)
+    return SeedExample(question=question, answer=answer, context=context, line=node.line)
+
+
+def _document(fields: Fields, root: Node) -> DocumentSource | None:
+    found = fields.entry(root, "document", "the file", hint="it says where the document is: repo, commit, patterns")
+    if found is None or fields.mapping(found[1], "`document`") is None:
+        return None
+    key, node = found
+    fields.only(node, ("repo", "commit", "patterns", "path"), "`document`")
+    if "path" in node.entries:
+        for name in {"repo", "commit"} & node.entries.keys():
+            fields.error(
+                node.entries[name][0], f"`document` has both `path` and `{name}`", "keep `path`, or the others"
+            )
+        path = fields.text(node, "path", "`document`")
+        patterns = _patterns(fields, node) if "patterns" in node.entries else ()
+        return DocumentSource(path=path, patterns=patterns, line=key.line)
+    repo, commit = fields.text(node, "repo", "`document`"), fields.text(node, "commit", "`document`")
+    for name, value in (("repo", repo if "://" in repo else ""), ("commit", commit)):
+        if len(value.split()) > 1 or value.startswith("-"):
+            what = "a URL" if name == "repo" else "a commit id"
+            fields.error(
+                node.entries[name][1], f"`{value}` is not {what}", "it contains a space" if " " in value else ""
+            )
+        else:
+            _warn_placeholder(fields, node, name)
+    return DocumentSource(repo=repo, commit=commit, patterns=_patterns(fields, node), line=key.line)
+
+
+def _patterns(fields: Fields, node: Node) -> tuple[str, ...]:
+    found = node.entries.get("patterns")
+    if found and found[1].kind == "text" and found[1].text.strip():
+        value = found[1].text.strip()
+        fields.error(found[1], "`patterns` must be a list, but is text", f"write `patterns: [{value}]`")
+        return ()
+    items = fields.entries(node, "patterns", "`document`", minimum=1, of="pattern")
+    patterns = tuple(fields.string(item, "patterns") for item in items)
+    for item, pattern in zip(items, patterns, strict=True):
+        if PurePosixPath(pattern).is_absolute() or ".." in PurePosixPath(pattern).parts:
+            fields.error(
+                item, f"the pattern `{pattern}` leaves the source", "give paths inside the repository or folder"
+            )
+    return patterns
+
+
+def _warn_placeholder(fields: Fields, node: Node, name: str) -> None:
+    found = node.entries.get(name)
+    if found and (left := PLACEHOLDER.search(found[1].text)):
+        fields.warning(found[1], f"`{name}` still has the placeholder `{left[0]}`", "fill it in")

@@ -1,0 +1,1 @@
+"""TrainRows and a base model become checkpoints."""
