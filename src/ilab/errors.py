@@ -14,6 +14,7 @@
     ├── PortInUse                   1   another program listens there
     ├── RunError                    1   a run folder cannot be used as asked
     ├── NothingGenerated            1   generation gave no usable rows
+    ├── TrainingError               1   training cannot start or go on
     └── Interrupted               130   stopped by a signal; the same command goes on
 
 Library code raises these; only `ilab.cli.report` prints them and turns them into an exit status.
@@ -120,6 +121,10 @@ class RunError(IlabError):
 
 class NothingGenerated(IlabError):
     """Generation ended without a usable row."""
+
+
+class TrainingError(IlabError):
+    """Training cannot start, or broke off."""
 
 
 class Interrupted(IlabError):

@@ -101,3 +101,7 @@ def test_an_alias_runs_its_command():
 
 def test_version():
     assert CliRunner().invoke(cli, ["--version"]).stdout == "ilab, version 0.1.0\n"
+
+
+def test_no_name_stands_twice_in_the_table():
+    assert len(every_command()) == len(set(every_command()))

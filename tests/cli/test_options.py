@@ -68,6 +68,30 @@ def test_help_comes_from_the_setting():
 
 
 @pytest.mark.parametrize(
+    "given", [["--api-key", "sesame"], ["--api-key=sesame"], ["--set", "models.teacher_api_key=sesame"]]
+)
+def test_a_secret_is_kept_out_of_the_written_command_line(given):
+    seen = {}
+
+    @click.command()
+    @settings_flags({"--api-key": "models.teacher_api_key"})
+    @set_option
+    @click.pass_context
+    def spy(ctx):
+        seen["argv"] = options.argv_without_secrets(ctx)
+        seen["environ"] = options.secrets_as_environment(ctx)
+        seen["key"] = load_config(ctx).config.models.teacher_api_key.get_secret_value()
+
+    argv = ["--set", "chat.seed=1", *given]
+    assert CliRunner().invoke(spy, argv, obj=options.Session(argv=argv)).exit_code == 0
+    assert seen == {
+        "argv": ["--set", "chat.seed=1"],
+        "environ": {"ILAB_MODELS__TEACHER_API_KEY": "sesame"},
+        "key": "sesame",
+    }
+
+
+@pytest.mark.parametrize(
     ("argv", "run_id", "expected"),
     [
         (["model", "train"], "r1", ["model", "train", "--run", "r1"]),

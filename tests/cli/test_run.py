@@ -144,7 +144,7 @@ def test_a_failed_run_resumes_with_the_settings_and_folder_it_had(home, tmp_path
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     monkeypatch.chdir(elsewhere)
-    monkeypatch.setenv("ILAB_EVALUATION__EXAMPLES", "1")
+    monkeypatch.setenv("ILAB_MIXING__SEED", "1")
     again = ilab("run", "resume")
     assert again.exit_code == 1  # the argument --fail is part of the command
     assert f"resuming {run['id']}: ilab work --fail --set evaluation.seed=3 --run {run['id']}" in again.stderr
@@ -157,11 +157,13 @@ def test_a_failed_run_resumes_with_the_settings_and_folder_it_had(home, tmp_path
     assert refused.exit_code == 1 and "is finished" in refused.stderr
 
 
-def test_the_same_command_goes_on_with_an_unfinished_run(home):
+def test_the_same_command_goes_on_with_the_same_run(home):
     ilab("work", "--fail")
     assert ilab("work").exit_code == 0
     assert len(runs()) == 1
-    assert ilab("work").exit_code == 0
+    assert "done before" in ilab("work").stderr
+    assert len(runs()) == 1
+    assert ilab("work", "--steps", "4").exit_code == 0
     assert len(runs()) == 2
 
 
@@ -211,6 +213,7 @@ def test_follow_ends_with_a_killed_run(home):
     wait_for(working)
     child.send_signal(signal.SIGKILL)
     child.communicate()
+    assert "| 01-work | interrupted |" in ilab("run", "show").stdout
     followed = ilab("run", "follow")
     assert followed.exit_code == 130
     assert "go on with `ilab run resume" in followed.stderr
@@ -246,6 +249,18 @@ def test_detached_prints_the_run_id_at_once(home):
     assert told["log"] == str(log)
     # the child is the installed program, which has no such command; that it was started, and with what, is in its log
     wait_for(lambda: "no such command: work" in log.read_text())
+
+
+def test_a_detached_command_fails_in_the_background_where_follow_sees_it(home, tmp_path):
+    (tmp_path / "tree").mkdir()
+    result = ilab("data", "generate", "-dt", "--taxonomy-path", str(tmp_path / "tree"))
+    assert result.exit_code == 0, result.output
+    (run,) = runs()
+    assert result.stdout == f"{run['id']}\n"
+    wait_for(lambda: runs()[0]["state"] == "failed")
+    followed = ilab("run", "follow", run["id"])
+    assert followed.exit_code == 1
+    assert "no qna.yaml found" in followed.stderr
 
 
 def test_only_unknown_settings_stop_a_detached_command(home):

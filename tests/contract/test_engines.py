@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from tests.tiny_model import make_tiny_model
 
@@ -126,6 +127,14 @@ def test_hanging_up_frees_the_engine(chat: HttpChatModel) -> None:
     next(pieces)
     pieces.close()  # type: ignore[attr-defined]
     assert chat.chat(QUESTION, SHORT).completion_tokens
+
+
+def test_web_pages_of_others_may_not_read_answers(engine: RunningEngine) -> None:
+    transport = httpx.HTTPTransport(uds=str(engine.endpoint.socket))
+    with httpx.Client(transport=transport, base_url=engine.endpoint.base_url, trust_env=False) as client:
+        answer = client.get("models", headers={"Origin": "http://evil.example"})
+    assert answer.status_code == 200
+    assert answer.headers.get("access-control-allow-origin", "") == ""
 
 
 def test_scores_come_from_the_engines_that_can(engine: RunningEngine) -> None:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
 from ilab.base import lazy
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One line of the table: a command, where it is ("module:attribute"), and its help in one line."""
 
     name: str
@@ -21,8 +18,7 @@ class Entry:
     help: str
 
 
-@dataclass(frozen=True, slots=True)
-class GroupEntry:
+class GroupEntry(NamedTuple):
     """One group of the table with its commands."""
 
     name: str
@@ -109,6 +105,8 @@ def _show_help(ctx: click.Context, _option: click.Parameter, asked: bool) -> Non
 
 def did_you_mean(word: str, known: Sequence[str]) -> str:
     """`; did you mean X?` for a word close to known ones, else nothing."""
+    import difflib
+
     close = difflib.get_close_matches(word, known, n=3, cutoff=0.6)
     return f"; did you mean {' or '.join(f'`{name}`' for name in close)}?" if close else ""
 

@@ -36,9 +36,9 @@ def choose(loaded: Loaded, *, named: str) -> Chosen:
     tuned = newest_tuned(store)
     if tuned is not None:
         run = tuned.record.provenance["run"]
-        return Chosen(model=tuned.as_dir(preferred_format(engine)), why=f"the newest tuned model, of run {run}")
+        return Chosen(model=tuned.as_dir(preferred_format(engine)), why=f"the newest tuned one, of run {run}")
     model = _named(store, loaded.config.store.embedded, loaded, engine)
-    return Chosen(model=model, why="the embedded model, as no tuned one is in the store")
+    return Chosen(model=model, why="embedded; none is tuned yet")
 
 
 def newest_tuned(store: ModelStore) -> StoredModel | None:

@@ -37,6 +37,7 @@ RUN_ID = "ILAB_RUN_ID"
 """Environment variable by which a command in the background is told its run id."""
 
 _OVERRIDES = "ilab.overrides"
+_SECRET_FLAGS = "ilab.secret_flags"
 
 
 @dataclass(slots=True)
@@ -125,9 +126,11 @@ def _settings_flag(flag: str, key: Key) -> Callable[[Command], Command]:
     spelled = flag.split(",")
     long = spelled[-1].strip()
 
-    def keep(ctx: click.Context, _option: click.Parameter, value: Any) -> None:
+    def keep(ctx: click.Context, option: click.Parameter, value: Any) -> None:
         if value is not None:
             remember(ctx, key.name, value, flag=long)
+        if key.secret:
+            ctx.meta.setdefault(_SECRET_FLAGS, []).extend(option.opts)
 
     default = "" if key.secret or key.default in ("", None) else f"default: {literal(_plain(key.default))}; "
     names = [name.strip() for name in spelled]
@@ -219,11 +222,10 @@ def screen(ctx: click.Context) -> Screen:
 def open_run(
     ctx: click.Context, kind: str, *, loaded: Loaded, rooms: Sequence[str], inputs: Mapping[str, Any]
 ) -> RunFolder:
-    """The run folder to work in: the one of `--run`, an unfinished one that was asked for the same, or a new one.
+    """The run folder to work in: the one of `--run`, one that was asked for the same, or a new one.
 
     With `--detached` a child is started that goes on with that run, its id is printed, and the command ends here.
     """
-    from ilab.base import digest
     from ilab.errors import RunError
     from ilab.runs import folder as folders
     from ilab.runs import index
@@ -231,13 +233,12 @@ def open_run(
     root, view, settings = loaded.paths.runs, screen(ctx), loaded.record(*rooms)
     run = open_recorded(ctx)
     if run is None and RUN_ID not in os.environ:
-        asked = {"settings": settings, "inputs": dict(inputs)}
-        run = index.find_unfinished(root, kind, digest.of_value(asked))
+        run = index.find_same(root, kind, settings=settings, inputs=dict(inputs))
     elif run is not None and run.manifest.kind != kind:
         raise RunError(f"run {run.id} is of kind `{run.manifest.kind}`, not `{kind}`", hint="`ilab run list` shows all")
     if run is None:
         run = folders.create(
-            root, kind, argv=session(ctx).argv, settings=settings, sources=loaded.changed(), inputs=dict(inputs)
+            root, kind, argv=argv_without_secrets(ctx), settings=settings, sources=loaded.changed(), inputs=dict(inputs)
         )
     run.listener = view
     if ctx.params.get("detached"):
@@ -257,8 +258,8 @@ def detach(ctx: click.Context, *, kind: str = "", run: RunFolder | None = None) 
 
     run_id = run.id if run else clock.run_id(kind)
     log = (run.folder / "detached.log") if run else paths().logs / f"{run_id}.log"
-    argv = with_run(session(ctx).argv, run.id if run else "")
-    start_detached(argv, log=log, run_id="" if run else run_id)
+    argv = with_run(argv_without_secrets(ctx), run.id if run else "")
+    start_detached(argv, log=log, environ=secrets_as_environment(ctx) | ({} if run else {RUN_ID: run_id}))
     if ctx.params.get("as_json"):
         output.print_json({"run": run_id, "log": str(log)})
     else:
@@ -268,12 +269,11 @@ def detach(ctx: click.Context, *, kind: str = "", run: RunFolder | None = None) 
     ctx.exit()
 
 
-def start_detached(argv: Sequence[str], *, log: Path, run_id: str = "") -> int:
-    """Start `python -m ilab argv...` in its own session, with output to `log`; return its pid."""
+def start_detached(argv: Sequence[str], *, log: Path, environ: Mapping[str, str] | None = None) -> int:
+    """Start `python -m ilab argv...` in its own session, `environ` added to ours, output to `log`; return its pid."""
     import subprocess
 
     log.parent.mkdir(parents=True, exist_ok=True)
-    environ = dict(os.environ) | ({RUN_ID: run_id} if run_id else {})
     with log.open("ab") as output_file:
         child = subprocess.Popen(
             [sys.executable, "-m", "ilab", *argv],
@@ -281,7 +281,7 @@ def start_detached(argv: Sequence[str], *, log: Path, run_id: str = "") -> int:
             stdout=output_file,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            env=environ,
+            env={**os.environ, **(environ or {})},
         )
     return child.pid
 
@@ -298,3 +298,40 @@ def with_run(argv: Sequence[str], run_id: str) -> list[str]:
         elif word not in ("-dt", "--detached") and not word.startswith("--run="):
             kept.append(word)
     return [*kept, "--run", run_id] if run_id else kept
+
+
+# --- secrets on the command line ---
+
+
+def argv_without_secrets(ctx: click.Context) -> list[str]:
+    """The command line as it may be written down: flags that set a secret are left out with their values."""
+    flags = ctx.meta.get(_SECRET_FLAGS, [])
+    names = _secret_settings()
+    kept: list[str] = []
+    words = iter(session(ctx).argv)
+    for word in words:
+        if word in flags:
+            next(words, None)
+        elif word == "--set":
+            setting = next(words, "")
+            kept += [] if setting.partition("=")[0].strip() in names else [word, setting]
+        elif not any(word.startswith(f"{start}=") for start in (*flags, *(f"--set={name}" for name in names))):
+            kept.append(word)
+    return kept
+
+
+def secrets_as_environment(ctx: click.Context) -> dict[str, str]:
+    """Secrets given as flags, as the environment that a child reads them from: a command line can be seen by others."""
+    kept: dict[str, tuple[Any, str]] = ctx.meta.get(_OVERRIDES, {})
+    return {
+        "ILAB_" + name.upper().replace(".", "__"): str(value)
+        for name, (value, _) in kept.items()
+        if name in _secret_settings()
+    }
+
+
+def _secret_settings() -> set[str]:
+    from ilab.config import keys
+    from ilab.config.schema import Config
+
+    return {name for name, key in keys.keys(Config).items() if key.secret}

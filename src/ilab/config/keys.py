@@ -55,7 +55,7 @@ def tree(model: type[BaseModel]) -> Section:
     return _section("", model())
 
 
-def _section(name: str, instance: BaseModel) -> Section:
+def _section(name: str, instance: BaseModel, doc: str = "") -> Section:
     model = type(instance)
     docs = field_docs(model)
     children: list[Key | Section] = []
@@ -63,11 +63,11 @@ def _section(name: str, instance: BaseModel) -> Section:
         value = getattr(instance, field)
         dotted = f"{name}.{field}" if name else field
         if isinstance(value, BaseModel):
-            children.append(_section(dotted, value))
+            children.append(_section(dotted, value, docs.get(field, "")))
         else:
             doc = info.description or docs.get(field, "")
             children.append(Key(name=dotted, annotation=info.annotation, default=value, doc=doc))
-    return Section(name=name, doc=inspect.cleandoc(model.__doc__ or ""), children=tuple(children))
+    return Section(name=name, doc=doc or inspect.cleandoc(model.__doc__ or ""), children=tuple(children))
 
 
 @functools.cache

@@ -11,8 +11,10 @@ from ilab.documents.settings import DocumentSettings
 from ilab.evaluation.settings import EvalSettings
 from ilab.mixing.settings import MixSettings
 from ilab.models.settings import EMBEDDED, StoreSettings
+from ilab.sdg.settings import SdgSettings
 from ilab.serving.settings import ServeSettings
 from ilab.taxonomy.settings import TaxonomySettings
+from ilab.training.settings import TrainSettings
 
 
 class GeneralSettings(BaseModel, extra="forbid", frozen=True):
@@ -47,7 +49,9 @@ class Config(BaseModel, extra="forbid", frozen=True):
     store: StoreSettings = StoreSettings()
     taxonomy: TaxonomySettings = TaxonomySettings()
     documents: DocumentSettings = DocumentSettings()
+    sdg: SdgSettings = SdgSettings()
     mixing: MixSettings = MixSettings()
+    training: TrainSettings = TrainSettings()
     evaluation: EvalSettings = EvalSettings()
     serving: ServeSettings = ServeSettings()
     chat: ChatSettings = ChatSettings()

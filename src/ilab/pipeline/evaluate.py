@@ -1,4 +1,4 @@
-"""The chosen checkpoint against the untrained student, on questions that chose nothing; and its GGUF, asked in words."""
+"""The chosen checkpoint against the untrained student, on questions that chose nothing; its GGUF is asked in words."""
 
 from __future__ import annotations
 

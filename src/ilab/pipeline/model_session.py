@@ -1,4 +1,4 @@
-"""Models for stages: fetch what a reference names, start an engine for as long as a stage needs it, or use an endpoint."""
+"""Models for stages: fetch what a reference names, run an engine while a stage needs it, or use an endpoint."""
 
 from __future__ import annotations
 

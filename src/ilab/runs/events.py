@@ -96,7 +96,11 @@ def _apply(state: RunState, event: dict[str, Any]) -> None:
     elif kind == "stage_skipped":
         old = state.stages.get(stage)
         state.stages[stage] = StageState(
-            name=stage, state="skipped", seconds=old.seconds if old else 0.0, ended=at, progress=old.progress if old else {}
+            name=stage,
+            state="skipped",
+            seconds=old.seconds if old else 0.0,
+            ended=at,
+            progress=old.progress if old else {},
         )
     elif kind == "warning":
         state.warnings.append(event.get("message", ""))
@@ -139,7 +143,8 @@ class StageReporter:
         elapsed = now - began
         rate = (done - first) / elapsed if elapsed > 0.5 and done > first else 0.0
         eta = (total - done) / rate if rate else None
-        self._emit("progress", what=what, done=done, total=total, rate=round(rate, 3), eta=eta and round(eta, 1), **fields)
+        timing = {"rate": round(rate, 3), "eta": None if eta is None else round(eta, 1)}
+        self._emit("progress", what=what, done=done, total=total, **timing, **fields)
 
     def metric(self, name: str, value: float, **fields: Any) -> None:
         """Write a metric event."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from ilab.base import clock, digest
 from ilab.errors import RunError
@@ -32,17 +33,24 @@ def find(root: Path, part: str, *, listener: Listener | None = None) -> RunFolde
     raise RunError(f"`{part}` matches {len(matches)} runs: {', '.join(matches)}", hint="give more of the id")
 
 
-def find_unfinished(root: Path, kind: str, settings_digest: str) -> RunFolder | None:
-    """The newest run of `kind` that was asked for the same thing and has no result yet."""
+def find_same(root: Path, kind: str, *, settings: dict[str, Any], inputs: dict[str, Any]) -> RunFolder | None:
+    """The newest run of `kind` that was asked for the same thing; running it again does only what is missing.
+
+    A run without a result goes on even when the user's files changed since (what depends on them is done again). A
+    finished run counts only while `inputs["content"]`, the digest of those files, is the same: a result is kept.
+    """
+    asked = digest.of_value(_request(settings, inputs))
     for run in reversed(all_runs(root)):
-        if run.manifest.kind == kind and digest.of_value(request_of(run)) == settings_digest and run.result() is None:
+        recorded = run.manifest
+        if recorded.kind != kind or digest.of_value(_request(recorded.settings, recorded.inputs)) != asked:
+            continue
+        if run.result() is None or recorded.inputs.get("content") == inputs.get("content"):
             return run
     return None
 
 
-def request_of(run: RunFolder) -> dict[str, object]:
-    """What a run was asked for, in the form that `find_unfinished` compares."""
-    return {"settings": run.manifest.settings, "inputs": run.manifest.inputs}
+def _request(settings: dict[str, Any], inputs: dict[str, Any]) -> dict[str, Any]:
+    return {"settings": settings, "inputs": {name: value for name, value in inputs.items() if name != "content"}}
 
 
 def prunable(root: Path, *, older_days: float, states: tuple[str, ...] = ()) -> list[RunFolder]:

@@ -1,9 +1,9 @@
 """Run one stage: skip it if its result is still valid, else work in its own folder, then write DONE.json last.
 
-    key  = digest(stage name and version, settings, digests of the input files)
-    DONE with the same key       skip
-    STARTED with the same key    work again in place; the room reuses what it finished
-    another key                  the old folder is set aside as `<stage>.stale-N`, and work starts clean
+key  = digest(stage name and version, settings, digests of the input files)
+DONE with the same key       skip
+STARTED with the same key    work again in place; the room reuses what it finished
+another key                  the old folder is set aside as `<stage>.stale-N`, and work starts clean
 """
 
 from __future__ import annotations

@@ -1,12 +1,11 @@
 """Write questions about a span of a statement by rule: each is true by construction, none needs a model.
 
 Three shapes, from most to least natural:
-    plain       a grammatical question where a rule knows one ("What is the apparent magnitude of NGC 37?")
-    in place    the clause with the answer replaced by a question word ("NGC 37 is about how many kiloparsecs in diameter?")
-    keywords    subject and nearest content words, as people type into a search box ("NGC 37: lenticular galaxy, magnitude?")
+    plain       a grammatical question where a rule knows one: "What is the apparent magnitude of NGC 37?"
+    in place    the clause with a question word for the answer: "NGC 37 is about how many kiloparsecs in diameter?"
+    keywords    subject and nearest content words, as in a search box: "NGC 37: lenticular galaxy, magnitude?"
 
-A small teacher writes poor questions but ranks them well; `blocks.llm` lets it choose and reword. Rules are English;
-"in place" and "keywords" are tolerable in any language with spaces between words.
+The rules are English; "in place" and "keywords" are tolerable in any language with spaces between words.
 """
 
 from __future__ import annotations
@@ -31,11 +30,12 @@ _HEDGE = (
 _ATTRIBUTE_BEFORE = re.compile(rf"((?:[a-z]+ )?(?:[a-z]+ )?{_ATTRIBUTE})(?: of| is| was|:)? {_HEDGE}$")
 _SMALL = frozenset("a an the of with and or to for by in on at from is was are were has have had that which as".split())
 _STOP = _SMALL | frozenset(
-    "it its this these those be been being into than then there also not no any each some such who whom whose what when "
-    "where how per about around roughly approximately while though but their his her they he she one first".split()
+    "it its this these those be been being into than then there also not no any each some such who whom whose what "
+    "when where how per about around roughly approximately while though but their his her they he she one first".split()
 )
 _LEFT_EDGE = re.compile(
-    rf", (?:and|which|while|as|whose|where|but|with|each|though|who) (?={VERBS}\b)?|, | which | that |; |: |—| \(| while | and (?={VERBS}\b)| who "
+    rf", (?:and|which|while|as|whose|where|but|with|each|though|who) (?={VERBS}\b)?|, | which | that |; |: |—| \("
+    rf"| while | and (?={VERBS}\b)| who "
 )
 _RIGHT_EDGE = re.compile(rf"[,;:—()]| which | that | while | and (?={VERBS}\b)| who ")
 _AUXILIARY = re.compile(r"^(?P<subject>.+?) (?P<aux>is|are|was|were|has|have|can|will) (?P<rest>.+)$")
@@ -89,10 +89,7 @@ def _clause(statement: Statement, span: Span) -> tuple[str | None, int]:
         return None, 0
     if left == 0:
         return piece, start
-    if re.match(rf"{VERBS}\b|[a-z]+(?:s|ed)\b", piece):
-        lead = f"{statement.subject} "
-    else:
-        lead = f"{statement.subject}, "
+    lead = statement.subject + (" " if re.match(rf"{VERBS}\b|[a-z]+(?:s|ed)\b", piece) else ", ")
     return lead + piece, start + len(lead)
 
 

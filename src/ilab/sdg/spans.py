@@ -13,31 +13,31 @@ NUMBER, DATE, NAME, KIND, QUOTE, COUNT = "number", "date", "name", "kind", "quot
 
 _MONTH = "(?:January|February|March|April|May|June|July|August|September|October|November|December)"
 _UNIT = (
-    r"(?:years?|light[- ]years?|days?|hours?|minutes?|seconds?|weeks?|months?|degrees|kilomet(?:er|re)s?|met(?:er|re)s?|"
-    r"kiloparsecs?|parsecs?|miles?|feet|inches|cm|mm|km|kg|arcmin|percent|dollars|euros|times|people|members|[a-z]+s)"
+    r"(?:years?|light[- ]years?|days?|hours?|minutes?|seconds?|weeks?|months?|degrees|kilomet(?:er|re)s?|"
+    r"met(?:er|re)s?|kiloparsecs?|parsecs?|miles?|feet|inches|cm|mm|km|kg|arcmin|percent|dollars|euros|times|people|"
+    r"members|[a-z]+s)"
 )
-_AFTER_KIND = r"(?= (?:of|in|that|which|who|with|for|on|to|from|and|by|not|at|where|composed|bordered|taking|located)\b|[.,;:(—]|$)"
+_LINKS = "of|in|that|which|with|for|on|to|from|and|by|located|composed"
+_AFTER_KIND = rf"(?= (?:{_LINKS}|who|not|at|where|bordered|taking)\b|[.,;:(—]|$)"
+_AFTER_COUNT = rf"(?= (?:{_LINKS}|is|are|was|were|has|have)\b|[.,;:(—]|$)"
 _CAPITAL = r"(?:[A-Z][\w'’‘-]*[\w]|[A-Z])"
+_EXTENT = r"(?: (?:old|wide|long|deep|high|tall|away|distant)\b)?"
+_AMOUNT = rf"(?:°|%|[a-z]{{2}}\b)?(?: (?:million|billion|thousand))?(?:[ -]{_UNIT})?{_EXTENT}"
+_SMALL_NUMBER = "two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|hundred"
 _PATTERNS = (
     (DATE, rf"\b(?:\d{{1,2}}(?:[–-]\d{{1,2}})? )?{_MONTH}(?: \d{{1,2}}\b(?!\d))?(?:,? \d{{4}})?"),
     (DATE, r"(?<![\d.,])(?:1[0-9]|20)\d\d(?![\d.,]*\d|[- ]?(?:light|kilo|km|m\b|years))"),
-    (
-        NUMBER,
-        rf"(?<![\w.,-])[−-]?\d[\d,.]*(?<![.,])(?:°|%|[a-z]{{2}}\b)?(?: (?:million|billion|thousand))?(?:[ -]{_UNIT})?(?: (?:old|wide|long|deep|high|tall|away|distant)\b)?",
-    ),
+    (NUMBER, rf"(?<![\w.,-])[−-]?\d[\d,.]*(?<![.,]){_AMOUNT}"),
     (NAME, rf"\b{_CAPITAL}(?: (?:(?:de|la|von|van|of the|of) )?(?:{_CAPITAL}|\d[\w-]*|b\b))*(?:[-/]\w+)*"),
     (KIND, rf"(?<=\b(?:is|as) )(?:an?|the) [a-z][\w -]*?{_AFTER_KIND}"),
     (KIND, rf"(?<=\b(?:has|was) )(?:an?|the) [a-z][\w -]*?{_AFTER_KIND}"),
     (QUOTE, r"(?<=[\"“])[^\"”]{2,60}(?=[\"”])"),
-    (
-        COUNT,
-        r"\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|hundred)(?: [a-z-]+){1,2}?(?= (?:of|in|that|which|with|for|on|to|from|and|by|is|are|was|were|has|have|located|composed)\b|[.,;:(—]|$)",
-    ),
+    (COUNT, rf"\b(?:{_SMALL_NUMBER})(?: [a-z-]+){{1,2}}?{_AFTER_COUNT}"),
 )
 _NOT_NAMES = frozenset(
-    "A An And As At Before Both But By Each For From He Her His However If In It Its Larger Located Lying Most Named Next "
-    "No Not Of On One Only Or Our She So Some Such That The Their Then There These They This Those To We What When Where "
-    "Which While Who With You After Although Also Another Because During Since Until Many Several Ten".split()
+    "A After Although Also An And Another As At Because Before Both But By During Each For From He Her His However If "
+    "In It Its Larger Located Lying Many Most Named Next No Not Of On One Only Or Our Several She Since So Some Such Ten "
+    "That The Their Then There These They This Those To Until We What When Where Which While Who With You".split()
 )
 
 

@@ -25,7 +25,8 @@ _INVERTED = re.compile(
     r"^(?:Located|Lying|Larger|Smaller|Next|Also|Among|Inside|Nearby)[^,]*? (?:is|are|was|were) (?P<subject>[^,;—]+)"
 )
 _OPENED = re.compile(
-    rf"^(?:Named|Located|Lying|Only|Known|Called|Built|Founded|Born|With|Like|Unlike|Since|In|At|On|As|After|Before)\b[^,]*, "
+    r"^(?:Named|Located|Lying|Only|Known|Called|Built|Founded|Born|With|Like|Unlike|Since|In|At|On|As|After|Before)\b"
+    r"[^,]*, "
     rf"(?P<subject>(?:[A-Z]|the |an? )[^,]{{1,60}}?),? {_ADVERB}{VERBS}\b"
 )
 _NO_SUBJECT = re.compile(

@@ -43,36 +43,36 @@ def test_defaults_without_a_file(home):
 
 
 def test_each_layer_wins_over_the_one_below(home):
-    text = "general:\n  profile: mine\nevaluation:\n  examples: 2\n  batch_size: 2\n  answer_tokens: 2\n"
-    profile = "evaluation:\n  seed: 1\n  examples: 1\n  batch_size: 1\n  answer_tokens: 1\n"
+    text = "general:\n  profile: mine\nsdg:\n  seed: 2\nmixing:\n  seed: 2\nevaluation:\n  seed: 2\n"
+    profile = "chat:\n  seed: 1\nsdg:\n  seed: 1\nmixing:\n  seed: 1\nevaluation:\n  seed: 1\n"
     loaded = ask(
         home,
         text,
         profile,
-        environ={"ILAB_EVALUATION__BATCH_SIZE": "3", "ILAB_EVALUATION__ANSWER_TOKENS": "3"},
-        overrides={"evaluation.answer_tokens": 4},
-        flags={"evaluation.answer_tokens": "--answer-tokens"},
+        environ={"ILAB_MIXING__SEED": "3", "ILAB_EVALUATION__SEED": "3"},
+        overrides={"evaluation.seed": 4},
+        flags={"evaluation.seed": "--seed"},
     )
-    settings = loaded.config.evaluation
-    assert (settings.seed, settings.examples, settings.batch_size, settings.answer_tokens) == (1, 2, 3, 4)
+    config = loaded.config
+    assert [room.seed for room in (config.chat, config.sdg, config.mixing, config.evaluation)] == [1, 2, 3, 4]
     file = home / "config" / "config.yaml"
-    assert loaded.sources["evaluation.resamples"] == "default"
-    assert loaded.sources["evaluation.seed"] == "profile mine.yaml"
-    assert loaded.sources["evaluation.examples"] == f"file {file}:4"
-    assert loaded.sources["evaluation.batch_size"] == "environment ILAB_EVALUATION__BATCH_SIZE"
-    assert loaded.sources["evaluation.answer_tokens"] == "flag --answer-tokens"
+    assert loaded.sources["chat.top_p"] == "default"
+    assert loaded.sources["chat.seed"] == "profile mine.yaml"
+    assert loaded.sources["sdg.seed"] == f"file {file}:4"
+    assert loaded.sources["mixing.seed"] == "environment ILAB_MIXING__SEED"
+    assert loaded.sources["evaluation.seed"] == "flag --seed"
 
 
 def test_settings_of_a_resumed_run_stand_above_the_environment_and_below_flags(home):
-    recorded = {"evaluation": {"seed": 7, "examples": 7, "gone_since": 1}}
+    recorded = {"evaluation": {"seed": 7, "gone_since": 1}, "mixing": {"seed": 7}}
     loaded = ask(
         home,
         environ={"ILAB_EVALUATION__SEED": "3"},
         recorded=recorded,
         run="run-7",
-        overrides={"evaluation.examples": "8"},
+        overrides={"mixing.seed": "8"},
     )
-    assert (loaded.config.evaluation.seed, loaded.config.evaluation.examples) == (7, 8)
+    assert (loaded.config.evaluation.seed, loaded.config.mixing.seed) == (7, 8)
     assert loaded.sources["evaluation.seed"] == "run run-7"
 
 
@@ -81,7 +81,7 @@ def test_all_faults_come_at_once_with_their_places(home):
     found = faults(
         home,
         "evaluation:\n  sed: 3\n  resamples: ten\n  confidence: 2\nmodles:\n  teacher: x\ngeneral: 5\n",
-        environ={"ILAB_EVALUATION__EXAMPLES": "-1"},
+        environ={"ILAB_CHAT__MAX_TOKENS": "-1"},
         overrides={"general.log_level": "LOUD"},
     )
     assert [text.split(" (")[0] for text in found] == [
@@ -92,7 +92,7 @@ def test_all_faults_come_at_once_with_their_places(home):
         f"{file}:4: error: evaluation.confidence: expected less than 1, got 2",
         f"{file}:5: error: modles: there is no such key",
         f"{file}:7: error: `general`: expected a section",
-        "ILAB_EVALUATION__EXAMPLES: error: evaluation.examples: expected 0 or more, got '-1'",
+        "ILAB_CHAT__MAX_TOKENS: error: chat.max_tokens: expected 1 or more, got '-1'",
     ]
     assert "(did you mean `evaluation.seed`?)" in found[1]
     assert "(did you mean `models`?)" in found[4]

@@ -54,7 +54,7 @@ def test_the_active_config_is_yaml_with_sources_and_no_secret(tmp_path):
     loaded = loaded_from("evaluation:\n  seed: 3\n", tmp_path, ILAB_MODELS__TEACHER_API_KEY="sesame")
     text = write.active(loaded)
     assert f"seed: 3  # file {tmp_path / 'config.yaml'}:2 (default 42)" in text
-    assert "examples: 5  # default" in text
+    assert "max_tokens: 512  # default" in text
     assert "sesame" not in text
     assert yaml.safe_load(text)["evaluation"]["seed"] == 3
     assert "#" not in write.active(loaded, comments=False)

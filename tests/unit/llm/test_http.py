@@ -271,7 +271,10 @@ def test_a_unix_socket_and_the_scorer(tmp_path: Path) -> None:
         scores = scorer.score(requests)
         server.shutdown()
     assert [row[0].logprob for row in scores] == [-float(number + 1) for number in range(100)]
-    assert [len(body["requests"]) for _, body, _ in script.asked] == [72, 28]
+    batches = [body["requests"] for _, body, _ in script.asked]
+    assert [sum(map(len, batches)), len(batches)] == [100, 2]
+    prefixes = [row["prefix"] for batch in batches for row in batch]
+    assert prefixes == sorted(prefixes)
 
 
 def test_addresses_are_normalised() -> None:

@@ -8,6 +8,7 @@ import platform
 import signal
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from ilab.cli.options import json_option, paths, screen, session, with_run
 from ilab.errors import Interrupted, RunError
 from ilab.runs import folder as folders
 from ilab.runs import index
-from ilab.runs.events import RunState
+from ilab.runs.events import RunState, StageState
 from ilab.runs.folder import RunFolder
 
 _ENDS = ("run_finished", "run_failed", "run_interrupted")
@@ -44,9 +45,21 @@ def list_runs(states: tuple[str, ...], as_json: bool) -> None:
 
 
 def _row(run: RunFolder, state: RunState) -> list[str]:
-    seconds = sum(stage.seconds for stage in state.stages.values())
+    seconds = sum(_seconds(stage, state) for stage in state.stages.values())
     started = run.manifest.started[:19].replace("T", " ")
     return [run.id, run.manifest.kind, started, state.state, _stage(state), clock.human_duration(seconds)]
+
+
+def _stage_state(stage: StageState, run: RunState) -> str:
+    """The state of a stage; a killed process could not say that it was interrupted."""
+    return "interrupted" if stage.state == "running" and run.state != "running" else stage.state
+
+
+def _seconds(stage: StageState, run: RunState) -> float:
+    """Time spent on a stage; of one that works, the time since it began."""
+    if _stage_state(stage, run) == "running" and stage.started:
+        return (clock.now() - datetime.fromisoformat(stage.started)).total_seconds()
+    return stage.seconds
 
 
 def _stage(state: RunState) -> str:
@@ -68,7 +81,12 @@ def _summary(run: RunFolder, state: RunState) -> dict[str, Any]:
         "error": state.error,
         "folder": str(run.folder),
         "stages": [
-            {"name": stage.name, "state": stage.state, "seconds": stage.seconds, "progress": stage.progress}
+            {
+                "name": stage.name,
+                "state": _stage_state(stage, state),
+                "seconds": round(_seconds(stage, state), 3),
+                "progress": stage.progress,
+            }
             for stage in state.stages.values()
         ],
     }
@@ -94,7 +112,7 @@ def show(run: str, log: str | None, as_json: bool) -> None:
         return
     _print_heading(found, state)
     rows = [
-        [stage.name, stage.state, clock.human_duration(stage.seconds), _count(stage.progress)]
+        [stage.name, _stage_state(stage, state), clock.human_duration(_seconds(stage, state)), _count(stage.progress)]
         for stage in state.stages.values()
     ]
     if rows:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import sys
 import time
 from pathlib import Path
 
@@ -53,14 +54,14 @@ def serve(ctx: click.Context, named: str, log_file: Path | None) -> None:
     _check_host(settings.host)
     ready.check_port(settings.host, settings.port)
     chosen = model_choice.choose(loaded, named=named)
-    name, reason = engine.chosen_engine(chosen.model, settings)
+    name, _ = engine.chosen_engine(chosen.model, settings)
     _check_gpus(settings, name)
     if chosen.why:
-        output.tell(f"serving {chosen.model.name}: {chosen.why}")
-    output.tell(_using(chosen.model, settings, name, reason))
+        output.tell(f"model: {chosen.model.name} ({chosen.why})")
+    output.tell(_using(chosen.model, settings, name))
     output.tell("Starting server process")
     _serve(chosen.model, settings, loaded, log_file)
-    output.tell("\nServer stopped.")
+    output.tell("\nServer stopped." if output.is_terminal(sys.stderr) else "Server stopped.")  # after ^C
 
 
 def _serve(model: ModelDir, settings: ServeSettings, loaded: Loaded, log_file: Path | None) -> None:
@@ -84,8 +85,8 @@ def _check_host(host: str) -> None:
         safe = False
     if not safe:
         raise ConfigError(
-            f"cannot serve on `{host}`: anybody who reaches it could use the model, as there is no encryption and no key",
-            hint="keep 127.0.0.1 and come through `ssh -L PORT:127.0.0.1:PORT`, or put a proxy with TLS and keys before it",
+            f"will not serve on `{host}`: without encryption and keys, anybody who reaches it could use the model",
+            hint="keep 127.0.0.1; come through `ssh -L PORT:127.0.0.1:PORT`, or a proxy with TLS and keys",
         )
 
 
@@ -96,13 +97,13 @@ def _check_gpus(settings: ServeSettings, name: str) -> None:
         raise ConfigError(f"--gpus is for the vllm engine, and {name} would run this model", hint="add --backend vllm")
     found = len(hardware.gpus())
     if settings.gpus > found:
-        raise MissingHardware(f"--gpus asks for {settings.gpus}, and this machine has {found}")
+        raise MissingHardware(f"--gpus asks for {settings.gpus}, and this machine has {found}", hint="`ilab system info` lists them")
 
 
-def _using(model: ModelDir, settings: ServeSettings, name: str, reason: str) -> str:
+def _using(model: ModelDir, settings: ServeSettings, name: str) -> str:
     """The first line of the reference's server: model, layers on a GPU, context."""
     now = time.time()
     stamp = f"{time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(now))},{int(now % 1 * 1000):03d}"
     context = launch.resources(model, settings, 0).context
     how = "-1 gpu-layers" if name == "llama-cpp" else f"the {name} engine"
-    return f"INFO {stamp} ilab.serve: Using model '{model.name}' with {how} and {context} max context size. ({reason})"
+    return f"INFO {stamp} ilab.serve: Using model '{model.name}' with {how} and {context} max context size."

@@ -65,7 +65,7 @@ def _unsupported(row: Row, question: str, answer: str) -> str:
     known = support.lower()
     if any(name.lower().removesuffix("'s") not in known for name in _NAME.findall(answer)):
         return "a name of the answer is not in the document"
-    content = [word for word in re.findall(r"[^\W\d_]{4,}", answer.lower())]
+    content = re.findall(r"[^\W\d_]{4,}", answer.lower())
     if content and sum(word in known or word[:-1] in known for word in content) < 0.7 * len(content):
         return "the answer's words are not in the document"
     if row["kind"] == seeds.KNOWLEDGE and _NUMBER.findall(question):

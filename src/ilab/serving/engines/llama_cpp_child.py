@@ -35,6 +35,7 @@ def parameters(options: argparse.Namespace) -> Any:
     params.endpoint_metrics = True
     params.endpoint_slots = False  # it would show one user's prompts to another
     params.ui = False
+    params.cors_origins = ""  # the default lets any web page that is open in a browser read answers
     return params
 
 

@@ -32,7 +32,9 @@ class Vllm:
     def check(self) -> None:
         """Raise `MissingExtra` when no interpreter has vLLM."""
         if interpreter() is None:
-            raise MissingExtra(f"the vLLM engine (or name the interpreter that has it in {PYTHON})", "vllm")
+            error = MissingExtra("the vLLM engine", "vllm")
+            error.hint = f"install vllm here, or name in {PYTHON} the interpreter of an environment that has it"
+            raise error
 
     def launch(self, model: ModelDir, address: Address, resources: Resources) -> Launch:
         """The server's command line. Its `vllm` script fails under some distribution names, so the module is run."""

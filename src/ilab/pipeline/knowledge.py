@@ -1,0 +1,57 @@
+"""`ilab model evaluate --benchmark knowledge`: any model against any other, on questions about a document."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ilab.base import atomic
+from ilab.errors import ConfigError
+from ilab.evaluation import questions, scorecard
+from ilab.evaluation.answers import read_answers
+from ilab.pipeline import baseline, model_session
+from ilab.pipeline.baseline import Proof
+from ilab.pipeline.job import Job
+from ilab.records.scores import Scorecard
+from ilab.runs.folder import RunFolder
+from ilab.runs.stage import StageBox, run_stage
+
+
+def evaluate(run: RunFolder, job: Job, *, model: str) -> Scorecard:
+    """Compare `model` with the job's student on the question files of the settings; every question counts."""
+    settings = job.evaluation
+    if not settings.questions:
+        raise ConfigError("no questions are given", hint="name a questions file with --questions")
+    proof = Proof(
+        document=questions.read(Path(settings.questions)),
+        placebo=questions.read(Path(settings.placebo)) if settings.placebo else None,
+        keep=questions.read(Path(settings.keepset)) if settings.keepset else questions.shipped_keepset(),
+    )
+    base = _score(run, job, proof, "01-base", job.models.student, "base")
+    tuned = _score(run, job, proof, "02-model", model, "tuned")
+    card = scorecard.summarise(
+        base=read_answers(base / "answers.jsonl"),
+        tuned=read_answers(tuned / "answers.jsonl"),
+        settings=settings,
+        neutral=(_neutral(base), _neutral(tuned)),
+    )
+    atomic.write_json(run.folder / "scorecard.json", card.to_json())
+    return card
+
+
+def _score(run: RunFolder, job: Job, proof: Proof, stage: str, reference: str, name: str) -> Path:
+    model = model_session.exact_form(job, reference, run.reporter(stage))
+
+    def work(box: StageBox) -> Mapping[str, Any]:
+        with model_session.scoring(model, settings=job.serving, folder=box.folder / "engine") as scoring:
+            baseline.score(proof, scoring, name, job.evaluation, out=box.folder, report=box.report)
+        return {"model": reference}
+
+    inputs = {"model": model_session.identity(model), **baseline.proof_inputs(job)}
+    return run_stage(run, stage, settings=job.evaluation, inputs=inputs, work=work)
+
+
+def _neutral(folder: Path) -> list[float]:
+    return [float(value) for value in json.loads((folder / "neutral.json").read_text())]

@@ -1,0 +1,238 @@
+"""Forward, loss, step, log: the loop and nothing else.
+
+Every step is a function of the weights, the moments and its number. The gradient of a step is that of the sum of its
+token losses divided by the number of its trained tokens, however the rows are divided into packed rows.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ilab.base import hardware, jsonl
+from ilab.errors import TrainingError
+from ilab.training import checkpoints, torch_attention, torch_files, torch_head, torch_state
+from ilab.training import plan as planning
+from ilab.training.checkpoints import Checkpoint
+from ilab.training.plan import Step, TrainPlan
+from ilab.training.settings import TrainSettings
+from ilab.training.token_table import UNTRAINED, TokenTable
+
+_MOST_SHARE = 0.02
+"""Saving the state may take at most this share of the time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Packed:
+    """Rows side by side, ready for the network.
+
+    `inputs` are the arguments of the model; `targets` (labels) are the tokens to predict at the positions `index`.
+    """
+
+    inputs: dict[str, Any]
+    index: torch.Tensor
+    targets: torch.Tensor
+
+
+def pack(table: TokenTable, rows: list[int], device: torch.device) -> Packed:
+    """Put rows side by side. A row ends before its last trained token: that one is only predicted."""
+    ids: list[int] = []
+    targets: list[int] = []
+    positions: list[int] = []
+    widths = [table.width(row) for row in rows]
+    for row, width in zip(rows, widths, strict=True):
+        tokens, labels = table.row(row)
+        ids += tokens[:width]
+        targets += labels[1 : width + 1]
+        positions += range(width)
+    wanted = torch.tensor(targets)
+    index = (wanted != UNTRAINED).nonzero()[:, 0]
+    inputs = {
+        "input_ids": torch.tensor([ids]).to(device),
+        "position_ids": torch.tensor([positions]).to(device),
+        "use_cache": False,
+        "segments": torch_attention.group(widths),
+    }
+    return Packed(inputs=inputs, index=index.to(device), targets=wanted[index].to(device))
+
+
+def add_gradients(model: Any, table: TokenTable, step: Step, settings: TrainSettings) -> tuple[float, int]:
+    """Add the gradients of one step to the model's; returns the mean loss in nats and the number of trained tokens."""
+    trained = sum(table.trained(row) for row in step.rows)
+    total = 0.0
+    for rows in planning.packed_rows(step, table, settings.max_batch_len):
+        packed = pack(table, rows, model.device)
+        with torch.autocast(model.device.type, torch.bfloat16, enabled=settings.precision == "bf16"):
+            loss = torch_head.loss(model, packed.inputs, index=packed.index, targets=packed.targets, scale=1 / trained)
+        loss.backward()
+        total += loss.item()
+    return total, trained
+
+
+def make_optimizer(model: Any, settings: TrainSettings) -> torch.optim.AdamW:
+    """AdamW with its moments in place; only matrices decay."""
+    parameters = list(model.parameters())
+    optimizer = torch.optim.AdamW(
+        [
+            {"params": [one for one in parameters if one.ndim > 1], "weight_decay": settings.weight_decay},
+            {"params": [one for one in parameters if one.ndim <= 1], "weight_decay": 0.0},
+        ],
+        betas=(settings.adam_beta1, settings.adam_beta2),
+        eps=settings.adam_eps,
+        fused=True,
+    )
+    for parameter in parameters:
+        optimizer.state[parameter] = {
+            "step": torch.zeros((), dtype=torch.float32, device=parameter.device),
+            "exp_avg": torch.zeros_like(parameter),
+            "exp_avg_sq": torch.zeros_like(parameter),
+        }
+    return optimizer
+
+
+def load_model(folder: Path, device: torch.device) -> Any:
+    """The base model in fp32, with packed attention, checked. Raises `TrainingError` when it cannot be trained."""
+    from transformers import AutoModelForCausalLM
+
+    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
+    model = model.to(device).eval()
+    # A model whose padding token is its end token would otherwise never train the embedding of its end token.
+    model.get_input_embeddings().padding_idx = None
+    torch_attention.install(model)
+    torch_attention.check(model)
+    return model.train()
+
+
+class Training:
+    """One phase at work, from its first step or from the last saved state."""
+
+    def __init__(self, plan: TrainPlan, *, model: Any, table: TokenTable) -> None:
+        self.plan = plan
+        self.model = model
+        self.table = table
+        self.settings = plan.train
+        self.steps = planning.all_steps(table.lengths, plan.train, plan.own)
+        self.optimizer = make_optimizer(model, plan.train)
+        self.tensors = torch_state.tensors_of(model, self.optimizer)
+        self.counters = torch_state.load(plan.folder / "state", self.tensors, key=plan.key) or torch_state.Counters()
+        checkpoints.remove_unfinished(plan.folder)
+        self.metrics = plan.folder / "metrics.jsonl"
+        if self.metrics.exists():
+            kept = [row for row in jsonl.read(self.metrics, skip_torn=True) if row["step"] <= self.counters.step]
+            jsonl.write(self.metrics, kept)
+        self._saved = time.monotonic()
+        self._pause = self.settings.state_every_seconds
+
+    def run(self, stopped: Callable[[], bool]) -> bool:
+        """Work to the end, or until `stopped` says so after a step; tells whether the end was reached."""
+        with self.metrics.open("ab") as metrics:
+            for step in self.steps[self.counters.step :]:
+                row = self._step(step)
+                metrics.write(jsonl.dumps(row).encode() + b"\n")
+                metrics.flush()
+                if self.counters.step in self.plan.saves:
+                    self._save_checkpoint(step)
+                if self.counters.step == len(self.steps):
+                    break
+                if stopped():
+                    self._save_state()
+                    return False
+                if time.monotonic() - self._saved >= self._pause:
+                    self._save_state()
+        return True
+
+    def _step(self, step: Step) -> dict[str, Any]:
+        """One optimizer step; returns its row of metrics.jsonl."""
+        began = time.monotonic()
+        number = self.counters.step
+        rate = planning.learning_rate(number, len(self.steps), self.settings, peak=self.plan.own.learning_rate)
+        torch.manual_seed(self.settings.seed * 1_000_003 + number)
+        loss, trained = add_gradients(self.model, self.table, step, self.settings)
+        norm = self._clip()
+        if not math.isfinite(loss + norm) or (norm == 0 and number == 0):
+            raise TrainingError(
+                f"step {number + 1} has loss {loss} and gradient norm {norm}: the model cannot learn from this",
+                hint=f"lower the learning rate (now {self.plan.own.learning_rate}); the rows of the step are "
+                f"{list(step.rows[:10])}",
+            )
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        return self._count(step, loss=loss, trained=trained, seconds=time.monotonic() - began) | {
+            "lr": rate,
+            "grad_norm": norm,
+        }
+
+    def _clip(self) -> float:
+        """Scale the gradients down to the largest norm allowed; returns the norm that they had."""
+        gradients = [parameter.grad for parameter in self.model.parameters() if parameter.grad is not None]
+        norm: float = torch.nn.utils.get_total_norm(gradients).item()
+        if norm > self.settings.clip_norm:
+            torch._foreach_mul_(gradients, self.settings.clip_norm / norm)
+        return norm
+
+    def _count(self, step: Step, *, loss: float, trained: int, seconds: float) -> dict[str, Any]:
+        counters = self.counters
+        tokens = sum(self.table.lengths[row] for row in step.rows)
+        counters.step += 1
+        counters.samples += len(step.rows)
+        counters.tokens += tokens
+        counters.loss += loss * trained
+        counters.trained += trained
+        counters.seconds += seconds
+        return {
+            "step": counters.step,
+            "epoch": step.epoch,
+            "samples": counters.samples,
+            "tokens": counters.tokens,
+            "trained_tokens": trained,
+            "loss": loss,
+            "tokens_per_second": round(tokens / seconds, 1),
+            "seconds": round(counters.seconds, 3),
+            "memory_bytes": hardware.peak_memory(),
+        }
+
+    def _save_checkpoint(self, step: Step) -> None:
+        counters = self.counters
+        row = Checkpoint(
+            path=checkpoints.folder_of(self.plan.folder, counters.step),
+            name=f"samples_{counters.samples}",
+            step=counters.step,
+            epoch=step.epoch,
+            samples=counters.samples,
+            tokens=counters.tokens,
+            loss=counters.loss / counters.trained,
+        )
+        tensors = _tensors_to_keep(self.model)
+        checkpoints.write(
+            self.plan.folder,
+            row,
+            base=Path(self.plan.model),
+            weights=lambda path: torch_files.write(path, tensors, digest=True),
+        )
+        counters.loss, counters.trained = 0.0, 0
+
+    def _save_state(self) -> None:
+        began = time.monotonic()
+        torch_state.save(self.plan.folder / "state", self.tensors, self.counters, key=self.plan.key)
+        self._saved = time.monotonic()
+        if self.settings.state_every_seconds:
+            self._pause = max(self.settings.state_every_seconds, (self._saved - began) / _MOST_SHARE)
+
+
+def _tensors_to_keep(model: Any) -> dict[str, torch.Tensor]:
+    """The tensors of a checkpoint by name; of tied ones the first."""
+    seen: set[int] = set()
+    found: dict[str, torch.Tensor] = {}
+    for name, tensor in model.state_dict().items():
+        if tensor.data_ptr() not in seen:
+            seen.add(tensor.data_ptr())
+            found[name] = tensor
+    return found

@@ -1,0 +1,91 @@
+"""Training files: what goes where, held-out facts stay out, the same input gives the same bytes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ilab.base import jsonl
+from ilab.mixing import mix, split
+from ilab.mixing.mix import KeepPair
+from ilab.mixing.settings import MixSettings
+from ilab.records.chunks import Chunk
+from ilab.records.samples import Sample
+
+CHUNK = Chunk(id="k#0", leaf="knowledge/a", source="s", text="A text.", tokens=3, title="T", heading="T > H")
+
+
+def sample(number: int, **changes: object) -> Sample:
+    values: dict[str, object] = {
+        "id": f"s{number}",
+        "leaf": "knowledge/a",
+        "kind": "knowledge",
+        "question": f"What is number {number}?",
+        "answer": f"Answer {number}.",
+        "origin": "facts",
+        "chunk": "k#0",
+        "source": f"Sentence {number}.",
+    }
+    return Sample(**(values | changes))  # type: ignore[arg-type]
+
+
+def write(out: Path, **changes: object) -> mix.MixSummary:
+    samples = [sample(n) for n in range(8)]
+    samples.append(sample(9, kind="grounded_skill", context="Ann ran.", question="Who ran?", answer="Ann.", chunk=""))
+    return mix.mix(
+        samples,
+        [CHUNK],
+        statements=[("A text.", "k#0")],
+        keep=[KeepPair(prompt=f"p{n}", answer="a") for n in range(4)],
+        settings=MixSettings(**changes),  # type: ignore[arg-type]
+        out=out,
+    )
+
+
+def test_knowledge_goes_to_phase_one_and_skills_with_replay_to_phase_two(tmp_path: Path) -> None:
+    summary = write(tmp_path, document_repeats=2, replay_share=0.5)
+    assert summary.phase1 == {"document": 2, "keep": 2, "knowledge": 8, "sentence": 1}
+    assert summary.phase2 == {"document": 1, "grounded_skill": 1, "keep": 2, "knowledge": 4}
+    rows = list(jsonl.read(tmp_path / "phase2.jsonl"))
+    [skill] = [row for row in rows if "grounded_skill" in row["metadata"]]
+    assert skill["messages"][0]["content"] == "Ann ran.\n\nWho ran?"
+    assert {message["role"] for row in rows for message in row["messages"]} == {"user", "assistant", "pretraining"}
+
+
+def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
+    write(tmp_path / "a")
+    write(tmp_path / "b")
+    assert (tmp_path / "a/phase1.jsonl").read_bytes() == (tmp_path / "b/phase1.jsonl").read_bytes()
+
+
+def test_a_system_prompt_stands_before_conversations_only(tmp_path: Path) -> None:
+    write(tmp_path, system_prompt="Be brief.")
+    for row in jsonl.read(tmp_path / "phase1.jsonl"):
+        first = row["messages"][0]
+        assert first["role"] in ("system", "pretraining")
+
+
+def test_replay_prompts_are_shipped_and_unique() -> None:
+    prompts = mix.replay_prompts(1000)
+    assert len(prompts) == len(set(prompts)) >= 48
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.sampled_from(["x", "The X.", "y"])), max_size=40), st.floats(0, 0.5))
+def test_a_fact_is_never_on_both_sides(facts: list[tuple[int, str]], share: float) -> None:
+    rows = [sample(n, source=f"S{place}", answer=answer) for n, (place, answer) in enumerate(facts)]
+    train, held = split.by_fact(rows, share=share, seed=1)
+    assert len(train) + len(held) == len(rows)
+    assert not {split.fact_of(row) for row in train} & {split.fact_of(row) for row in held}
+
+
+def test_rows_about_withheld_facts_and_copies_of_held_out_questions_are_named() -> None:
+    def reason(question: str, answer: str) -> str:
+        row = sample(1, question=question, answer=answer)
+        return split.asks_about(row, answers=["the 40th parallel"], questions=["How deep is the lake of Mirra today?"])
+
+    assert "withheld" in reason("Where does it end?", "At the 40th parallel.")
+    assert "withheld" in reason("What lies north of the 40th parallel?", "Nothing.")
+    assert "repeats" in reason("How deep is the lake of Mirra today?", "412 metres.")
+    assert reason("How deep is Mirra?", "412 metres.") == ""

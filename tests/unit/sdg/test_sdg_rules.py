@@ -1,0 +1,78 @@
+"""Spans, statements and questions made by rule: answers stand in the text, questions do not give them away."""
+
+from __future__ import annotations
+
+import string
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ilab.records.chunks import Chunk
+from ilab.sdg import question_forms, spans, statements
+from ilab.sdg.statements import Statement
+
+PAGE = (
+    "Lake Mirra is a crater lake in the north of Talland. "
+    "It is 412 metres deep and was first mapped by Ada Holm in 1887. "
+    "The lake has two islands, which are called the Sisters. Located near the eastern shore, the town of Orrin is "
+    "a fishing port. Its population is 1,940."
+)
+
+
+def chunk(text: str = PAGE) -> Chunk:
+    return Chunk(id="k#0", leaf="knowledge/x", source="s", text=text, tokens=1, title="Lake Mirra (lake)")
+
+
+def texts(sentence: str) -> list[str]:
+    return [span.text for span in spans.find(sentence)]
+
+
+def test_numbers_names_dates_and_kinds_are_found() -> None:
+    assert texts("Lake Mirra is a crater lake in the north of Talland.") == ["Lake Mirra", "a crater lake", "Talland"]
+    assert texts("It was mapped by Ada Holm on 3 May 1887.") == ["Ada Holm", "3 May 1887"]
+    assert "412 metres deep" in texts("It is 412 metres deep.")
+    assert "two islands" in texts("The lake has two islands.")
+
+
+def test_a_pronoun_is_replaced_by_the_subject_before() -> None:
+    found = [statement.text for statement in statements.of_chunk(chunk())]
+    assert found[1].startswith("Lake Mirra is 412 metres deep")
+    assert found[-1] == "the town of Orrin's population is 1,940."
+
+
+def test_questions_about_a_number_name_the_subject() -> None:
+    [statement] = statements.of_chunk(chunk("NGC 37 is a lenticular galaxy of apparent magnitude 14.66."))
+    [span] = [span for span in spans.find(statement.text) if span.text == "14.66"]
+    asked = [form.text for form in question_forms.write(statement, span)]
+    assert "What is the apparent magnitude of NGC 37?" in asked
+    assert all("14.66" not in question for question in asked)
+
+
+def test_a_year_is_asked_for_with_a_grammatical_question() -> None:
+    [statement] = statements.of_chunk(chunk("The cluster was first discovered in 2010."))
+    span = spans.find(statement.text)[-1]
+    assert "In which year was the cluster (Lake Mirra) first discovered?" in [
+        form.text for form in question_forms.write(statement, span)
+    ] or any(form.text.startswith("In which year was") for form in question_forms.write(statement, span))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(alphabet=string.ascii_letters + string.digits + " .,;:()'\"—-–°%é字", max_size=300))
+def test_any_text_gives_spans_that_stand_in_it(text: str) -> None:
+    for statement in statements.of_chunk(chunk(text)):
+        for span in spans.find(statement.text):
+            assert statement.text[span.start : span.end] == span.text != ""
+            for form in question_forms.write(statement, span):
+                assert span.text.lower() not in form.text.lower()
+                assert form.text.endswith("?")
+
+
+@pytest.mark.parametrize("text", ["", "# Heading\n\n| a | b |", "   "])
+def test_text_without_sentences_gives_no_statement(text: str) -> None:
+    assert statements.of_chunk(chunk(text)) == []
+
+
+def test_the_topic_is_the_title_without_its_remark() -> None:
+    assert statements.topic_of(chunk()) == "Lake Mirra"
+    assert isinstance(statements.of_chunk(chunk())[0], Statement)
