@@ -36,7 +36,9 @@ class OpenAIServer:
 
 
 @contextmanager
-def openai_server(script: Script, *, names: Sequence[str] = ("org/tiny",), pause: float = 0.0) -> Iterator[OpenAIServer]:
+def openai_server(
+    script: Script, *, names: Sequence[str] = ("org/tiny",), pause: float = 0.0
+) -> Iterator[OpenAIServer]:
     """Serve on a free port of 127.0.0.1 while the body runs."""
     facts = OpenAIServer(script, names, pause)
 

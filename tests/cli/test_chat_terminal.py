@@ -5,10 +5,10 @@ import json
 import sys
 
 import pytest
-
-from ilab.cli.chat_screen import Panel, PlainAnswer, printable, width
 from tests.openai_server import openai_server
 from tests.terminal import CTRL_C, CTRL_D, Terminal
+
+from ilab.cli.chat_screen import Panel, PlainAnswer, printable, width
 
 MARKDOWN = "# Title\n\n```python\ndef f(x):\n    return x\n```\n"
 
@@ -16,7 +16,11 @@ MARKDOWN = "# Title\n\n```python\ndef f(x):\n    return x\n```\n"
 def script(question):
     if question == "too much":
         raise ValueError("request exceeds the available context size")
-    known = {"long": ["word "] * 4000, "empty": [], "code": [MARKDOWN[at : at + 3] for at in range(0, len(MARKDOWN), 3)]}
+    known = {
+        "long": ["word "] * 4000,
+        "empty": [],
+        "code": [MARKDOWN[at : at + 3] for at in range(0, len(MARKDOWN), 3)],
+    }
     return known.get(question, ["You ", "said: ", question])
 
 
@@ -229,7 +233,11 @@ def test_a_terminal_that_knows_no_unicode_gets_plain_borders(monkeypatch):
     shown.feed("hello ")
     shown.close()
     stream.seek(0)
-    assert stream.read().endswith("+----------- tiny ------------+\n| hello                      |\n+----------------------------+\n")
+    assert stream.read().rpartition("\r\x1b[K")[2].splitlines() == [
+        "+----------- tiny -----------+",
+        "| hello                      |",
+        "+----------------------------+",
+    ]
 
 
 def test_a_model_cannot_steer_the_terminal():

@@ -7,10 +7,10 @@ import sys
 
 import pytest
 from click.testing import CliRunner
+from tests.terminal import Terminal
 
 from ilab.cli.main import cli
 from ilab.models.store import ModelStore
-from tests.terminal import Terminal
 
 
 @pytest.fixture

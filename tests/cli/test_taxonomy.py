@@ -6,9 +6,9 @@ import sys
 
 import pytest
 from click.testing import CliRunner
+from tests.terminal import Terminal
 
 from ilab.cli.main import cli
-from tests.terminal import Terminal
 
 EXAMPLE = "  - question: What is {number} plus one?\n    answer: It is {next}.\n"
 SKILL = "version: 3\ncreated_by: someone\ntask_description: Add one to a number.\nseed_examples:\n" + "".join(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ilab.base import digest
@@ -25,6 +25,15 @@ def question_row(sample: Sample, *, system_prompt: str = "") -> TrainRow:
         system_prompt=system_prompt,
         metadata={"leaf": sample.leaf, "kind": sample.kind, "origin": sample.origin, "chunk": sample.chunk},
     )
+
+
+def conversation_row(samples: Sequence[Sample], *, system_prompt: str = "") -> TrainRow:
+    """Several unrelated questions as the turns of one conversation; the tokens around a question are paid once."""
+    turns = tuple(
+        turn for sample in samples for turn in (messages.user(sample.question), messages.assistant(sample.answer))
+    )
+    metadata = {"leaf": samples[0].leaf, "kind": samples[0].kind, "samples": [sample.id for sample in samples]}
+    return _row(turns, system_prompt=system_prompt, metadata=metadata)
 
 
 def document_row(chunk: Chunk) -> TrainRow:

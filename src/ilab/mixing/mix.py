@@ -57,13 +57,14 @@ def mix(
     of the general instructions. Phase 2: questions of skill leaves, the other half, and a replay of phase 1.
     """
     prompt = settings.system_prompt
-    knowledge = [formats.question_row(s, system_prompt=prompt) for s in samples if s.kind == seeds.KNOWLEDGE]
+    asked = [sample for sample in samples if sample.kind == seeds.KNOWLEDGE]
+    knowledge = conversations(asked, settings)
     skills = [formats.question_row(s, system_prompt=prompt) for s in samples if s.kind != seeds.KNOWLEDGE]
     general = [formats.keep_row(pair.prompt, pair.answer, system_prompt=prompt) for pair in keep]
     documents = [formats.document_row(chunk) for chunk in chunks]
     sentences = [formats.text_row(text, metadata={"kind": "sentence", "chunk": chunk}) for text, chunk in statements]
     first = documents * settings.document_repeats + sentences * settings.statement_rows + knowledge + general[::2]
-    replay = _draw(knowledge, settings.replay_share, settings.seed)
+    replay = _draw(conversations(asked, settings.model_copy(update={"question_repeats": 1})), settings)
     second = skills + general[1::2] + (replay + documents if skills or replay else [])
     return MixSummary(
         phase1=_write(out / "phase1.jsonl", first, settings.seed),
@@ -71,11 +72,31 @@ def mix(
     )
 
 
-def _draw(rows: Sequence[TrainRow], share: float, seed: int) -> list[TrainRow]:
-    """`share` of `rows` without replacement."""
+def conversations(samples: Sequence[Sample], settings: MixSettings) -> list[TrainRow]:
+    """Knowledge questions as rows, `questions_per_row` to a conversation, regrouped for every repeat.
+
+    Neighbours are drawn at random over the whole leaf set, so that the turns of a conversation seldom touch one fact.
+    """
+    size = settings.questions_per_row
+    rows = []
+    for repeat in range(settings.question_repeats):
+        order = list(samples)
+        random.Random(f"{settings.seed}:{repeat}").shuffle(order)
+        for start in range(0, len(order), size):
+            group = order[start : start + size]
+            rows.append(
+                formats.conversation_row(group, system_prompt=settings.system_prompt)
+                if size > 1
+                else formats.question_row(group[0], system_prompt=settings.system_prompt)
+            )
+    return rows
+
+
+def _draw(rows: Sequence[TrainRow], settings: MixSettings) -> list[TrainRow]:
+    """The replay share of `rows`, without replacement."""
     order = list(range(len(rows)))
-    random.Random(seed).shuffle(order)
-    return [rows[index] for index in sorted(order[: round(len(rows) * share)])]
+    random.Random(settings.seed).shuffle(order)
+    return [rows[index] for index in sorted(order[: round(len(rows) * settings.replay_share)])]
 
 
 def _write(path: Path, rows: Iterable[TrainRow], seed: int) -> dict[str, int]:

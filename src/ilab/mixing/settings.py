@@ -12,6 +12,10 @@ class MixSettings(BaseModel, extra="forbid", frozen=True):
     """Put before every conversation; empty for the model's own default."""
     document_repeats: int = Field(2, ge=0)
     """How often each chunk of a document stands in phase 1 as text to read."""
+    question_repeats: int = Field(2, ge=1)
+    """How often each knowledge question stands in phase 1, each time beside other questions."""
+    questions_per_row: int = Field(6, ge=1)
+    """Knowledge questions that share one conversation; 1 gives every question its own row."""
     statement_rows: bool = True
     """Also train the sentences of the documents one by one, each with its subject named."""
     replay_share: float = Field(0.25, ge=0, le=1)

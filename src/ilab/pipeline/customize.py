@@ -20,7 +20,6 @@ from ilab.pipeline.prepare import prepare
 from ilab.pipeline.train import Chosen
 from ilab.records.models import ModelDir
 from ilab.runs.folder import RunFolder
-from ilab.training import plan as training_plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +34,6 @@ def customize(run: RunFolder, job: Job) -> Outcome:
     """Do what is not done yet of the whole job, and register the model. Call inside `run.working()`."""
     prepared = prepare(run, job)
     student = model_session.exact_form(job, job.models.student, run.reporter("01-prepare"))
-    training_plan.check_machine(student.path, settings=job.training, out=run.stages)
     generated = generate.generate(run, job, prepared)
     base = baseline.baseline(run, job, prepared, generated)
     proof = baseline.load_proof(job, generated / "samples.jsonl")

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ilab.evaluation import questions
 from ilab.pipeline import baseline, model_session, train
 from ilab.pipeline.baseline import Proof
 from ilab.pipeline.job import Job
 from ilab.pipeline.train import Chosen
 from ilab.runs.folder import RunFolder
 from ilab.runs.stage import StageBox, run_stage
-from ilab.training import plan
 
 
 def train_phases(run: RunFolder, job: Job, *, knowledge: Path | None, skills: Path | None) -> Chosen:
     """Train on `knowledge`, choose a checkpoint, train on `skills` from it, choose again; either file may be absent."""
     student = model_session.exact_form(job, job.models.student, run.reporter("05-train-1"))
-    plan.check_machine(student.path, settings=job.training, out=run.stages)
     proof = _proof(job)
     base = _base(run, job, proof)
     model, chosen = student.path, None
@@ -33,8 +32,6 @@ def train_phases(run: RunFolder, job: Job, *, knowledge: Path | None, skills: Pa
 
 def _proof(job: Job) -> Proof:
     """The questions that the settings name; without them the last checkpoint is the best."""
-    from ilab.evaluation import questions
-
     settings = job.evaluation
     document = questions.read(Path(settings.questions)) if settings.questions else None
     keep = questions.read(Path(settings.keepset)) if settings.keepset else questions.shipped_keepset()

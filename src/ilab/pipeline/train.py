@@ -18,8 +18,8 @@ from ilab.pipeline.job import Job
 from ilab.records.models import SAFETENSORS, ModelDir
 from ilab.records.scores import Answer
 from ilab.runs.folder import RunFolder
-from ilab.runs.stage import StageBox, run_stage
-from ilab.training import launch
+from ilab.runs.stage import StageBox, key_of, run_stage
+from ilab.training import train as training
 from ilab.training.checkpoints import Checkpoint, find
 from ilab.training.settings import PhaseSettings
 
@@ -37,7 +37,7 @@ def train(run: RunFolder, job: Job, *, stage: str, model: Path, rows: Path, phas
     """Train `model` on `rows`; the checkpoints in order of their steps."""
 
     def work(box: StageBox) -> Mapping[str, Any]:
-        made = launch.train(
+        made = training.train(
             model=model, rows=rows, out=box.folder, phase=phase, settings=job.training, report=box.report
         )
         return {"checkpoints": [one.name for one in made], "tokens": made[-1].tokens, "loss": made[-1].loss}
@@ -51,8 +51,7 @@ def train(run: RunFolder, job: Job, *, stage: str, model: Path, rows: Path, phas
 
 
 def _key(settings: Any) -> dict[str, Any]:
-    from ilab.runs.stage import key_of
-
+    """The settings that count for one phase; the phases' own ones come apart."""
     kept = key_of(settings)
     return {name: value for name, value in kept.items() if name not in ("phase1", "phase2")}
 

@@ -24,10 +24,12 @@ _TOLERANCE = 1e-3
 
 
 def install(model: Any) -> None:
-    """Make `model` use packed attention."""
+    """Make `model` use packed attention. Raises `TrainingError` when its architecture brings a fixed one."""
     from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS
     from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
+    if not getattr(model, "_supports_attention_backend", False):
+        raise TrainingError(f"models of the type {model.config.model_type} cannot be trained in packed rows")
     ALL_ATTENTION_FUNCTIONS.register(NAME, attend)
     ALL_MASK_ATTENTION_FUNCTIONS.register(NAME, _no_mask)
     model.set_attn_implementation(NAME)

@@ -189,7 +189,7 @@ class Training:
         counters.seconds += seconds
         return {
             "step": counters.step,
-            "epoch": step.epoch,
+            "epoch": step.epoch + 1,
             "samples": counters.samples,
             "tokens": counters.tokens,
             "trained_tokens": trained,
@@ -205,7 +205,7 @@ class Training:
             path=checkpoints.folder_of(self.plan.folder, counters.step),
             name=f"samples_{counters.samples}",
             step=counters.step,
-            epoch=step.epoch,
+            epoch=step.epoch + 1,
             samples=counters.samples,
             tokens=counters.tokens,
             loss=counters.loss / counters.trained,

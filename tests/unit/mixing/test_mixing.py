@@ -45,7 +45,7 @@ def write(out: Path, **changes: object) -> mix.MixSummary:
 
 
 def test_knowledge_goes_to_phase_one_and_skills_with_replay_to_phase_two(tmp_path: Path) -> None:
-    summary = write(tmp_path, document_repeats=2, replay_share=0.5)
+    summary = write(tmp_path, document_repeats=2, replay_share=0.5, questions_per_row=1, question_repeats=1)
     assert summary.phase1 == {"document": 2, "keep": 2, "knowledge": 8, "sentence": 1}
     assert summary.phase2 == {"document": 1, "grounded_skill": 1, "keep": 2, "knowledge": 4}
     rows = list(jsonl.read(tmp_path / "phase2.jsonl"))
@@ -58,6 +58,14 @@ def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
     write(tmp_path / "a")
     write(tmp_path / "b")
     assert (tmp_path / "a/phase1.jsonl").read_bytes() == (tmp_path / "b/phase1.jsonl").read_bytes()
+
+
+def test_questions_share_conversations_and_every_one_stands_as_often_as_asked(tmp_path: Path) -> None:
+    summary = write(tmp_path, questions_per_row=3, question_repeats=2)
+    assert summary.phase1["knowledge"] == 6, "8 questions in rows of 3, twice"
+    turns = [message for row in jsonl.read(tmp_path / "phase1.jsonl") for message in row["messages"]]
+    for number in range(8):
+        assert sum(turn["content"] == f"What is number {number}?" for turn in turns) == 2
 
 
 def test_a_system_prompt_stands_before_conversations_only(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import select
 import signal
@@ -103,12 +104,15 @@ def chat(
     """
     loaded = load_config(ctx, _GREEDY if greedy else None)
     contexts.system_prompt(loaded.config.chat.context)  # a wrong name is told before a model is loaded
-    text, piped = _whole_question(" ".join(question))
+    text = _whole_question(" ".join(question))
+    nobody = sys.stdin is None or not sys.stdin.isatty()  # there is nobody to ask a second question
     asked = _Asked(
-        question=text, quick=quick or piped or as_json, as_json=as_json, plain=plain, session_file=session_file
+        question=text, quick=quick or as_json or nobody, as_json=as_json, plain=plain, session_file=session_file
     )
     if asked.quick and not text:
         raise click.UsageError("there is no question: give it as words or on standard input", ctx)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a model may use characters that the terminal does not know
     wish = Wish(loaded=loaded, named=named, endpoint_url=endpoint_url, api_key=api_key)
     with _ended_by_signals():
         _Chat(wish, asked).run()
@@ -324,10 +328,10 @@ def _is(turn: Message, text: str) -> bool:
     return turn.role == "assistant" and turn.content == text
 
 
-def _whole_question(words: str) -> tuple[str, bool]:
-    """The question with what stands on standard input before it, and whether there was something."""
+def _whole_question(words: str) -> str:
+    """The question with what stands on standard input before it."""
     text = _standard_input(patient=not words).strip()
-    return "\n\n".join(part for part in (text, words.strip()) if part), bool(text)
+    return "\n\n".join(part for part in (text, words.strip()) if part)
 
 
 def _standard_input(*, patient: bool) -> str:

@@ -97,7 +97,9 @@ def _check_gpus(settings: ServeSettings, name: str) -> None:
         raise ConfigError(f"--gpus is for the vllm engine, and {name} would run this model", hint="add --backend vllm")
     found = len(hardware.gpus())
     if settings.gpus > found:
-        raise MissingHardware(f"--gpus asks for {settings.gpus}, and this machine has {found}", hint="`ilab system info` lists them")
+        raise MissingHardware(
+            f"--gpus asks for {settings.gpus}, and this machine has {found}", hint="`ilab system info` lists them"
+        )
 
 
 def _using(model: ModelDir, settings: ServeSettings, name: str) -> str:

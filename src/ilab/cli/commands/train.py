@@ -44,6 +44,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.pass_context
 def train(
     ctx: click.Context,
+    /,
     strategy: str | None,
     phase1_data: Path | None,
     phase2_data: Path | None,
