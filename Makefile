@@ -22,6 +22,7 @@ lint: $(STAMP)   ## style, import contracts, generated reference
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
+	$(BIN)/python docs/generate.py --check
 
 types: $(STAMP)  ## static types
 	$(BIN)/mypy

@@ -81,9 +81,7 @@ class MissingExtra(MissingError):
     """An optional package is not installed."""
 
     def __init__(self, feature: str, extra: str) -> None:
-        super().__init__(
-            f"{feature} needs packages that are not installed", hint=f"pip install 'openilab[{extra}]'"
-        )
+        super().__init__(f"{feature} needs packages that are not installed", hint=f"pip install 'openilab[{extra}]'")
         self.extra = extra
 
 

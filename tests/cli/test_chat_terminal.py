@@ -136,7 +136,7 @@ def test_slash_commands(server, tmp_path):
         terminal.wait_for("[S][cli_helper]")
         terminal.line("/m")
         terminal.wait_for("... ")
-        terminal.line("one\r\rtwo\r.")
+        terminal.line("/one\r\rtwo\r.")
         terminal.wait_for("two ")
         terminal.wait_for("[S][cli_helper]")
         terminal.line("exit")
@@ -147,7 +147,7 @@ def test_slash_commands(server, tmp_path):
     ]
     retried, last = server.requests[1], server.requests[-1]
     assert (retried["seed"], retried["temperature"]) == (43, 0.7)
-    assert (last["model"], last["messages"][-1]["content"]) == ("org/other", "one\n\ntwo")
+    assert (last["model"], last["messages"][-1]["content"]) == ("org/other", "/one\n\ntwo")
     assert last["messages"][0]["role"] == "system"
 
 

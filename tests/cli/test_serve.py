@@ -90,7 +90,7 @@ def test_what_cannot_be_served(store, port):
 def test_serving_in_a_terminal_until_ctrl_c(store, port, tmp_path):
     command = [sys.executable, "-m", "ilab", "serve", "--port", str(port), "--log-file", "serve.log"]
     with Terminal(command, env={}, cwd=tmp_path, columns=200) as terminal:
-        first, second, third, *rest = terminal.wait_for("shut down the server.", seconds=60).splitlines()
+        first, second, third, *rest = terminal.wait_for("shut down the server.", seconds=150).splitlines()
         assert first == "model: local/new (the newest tuned one, of run run-2)"
         assert second.startswith("INFO 20") and second.endswith(
             "ilab.serve: Using model 'local/new' with the torch engine and 2048 max context size."
@@ -123,7 +123,7 @@ def test_an_engine_that_dies_fails_the_command(store, port):
     assert "Using model 'local/old'" in said and "newest" not in said
     (engine,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     os.kill(int(engine), signal.SIGKILL)
-    _, errors = process.communicate(timeout=20)
+    _, errors = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "error: the torch engine (model `local/old`) ended: killed by SIGKILL" in errors
     assert "hint:" in errors
@@ -141,18 +141,33 @@ def test_a_chat_starts_an_engine_for_the_newest_tuned_model_and_stops_it(store, 
 def test_switching_models_in_a_chat_and_hanging_up_leaves_nothing_behind(store, tmp_path):
     command = [sys.executable, "-m", "ilab", "chat", "-m", "bare", *SAMPLED]
     with Terminal(command, env={}, cwd=tmp_path) as terminal:
-        assert "model: local/bare\n" in terminal.wait_for("[S][default]", seconds=60)
+        assert "model: local/bare\n" in terminal.wait_for("[S][default]", seconds=150)
         terminal.line("/a nobody")
         terminal.wait_for("there is no model 'nobody'")
         terminal.wait_for("[S][default]")
         terminal.line("/a old")
-        terminal.wait_for("│ model: local/old ", seconds=60)
+        terminal.wait_for("│ model: local/old ", seconds=150)
         terminal.wait_for("[S][default]")
         terminal.line("hello")
         terminal.wait_for(" old ")
-        terminal.wait_for("[S][default]", seconds=60)
+        terminal.wait_for("[S][default]", seconds=150)
         (engine,) = Path(f"/proc/{terminal.process.pid}/task/{terminal.process.pid}/children").read_text().split()
-        os.kill(terminal.process.pid, signal.SIGHUP)
-        assert terminal.end() == 128 + signal.SIGHUP
+        while terminal.process.poll() is None:  # one that comes just before the wait for a key is heard with the next
+            os.kill(terminal.process.pid, signal.SIGHUP)
+            time.sleep(0.2)
+        assert terminal.process.returncode == 128 + signal.SIGHUP
     assert not Path(f"/proc/{engine}").exists()
     assert list(tmp_path.glob("ilab-*")) == []
+
+
+def test_a_chat_ends_when_its_engine_dies(store, tmp_path):
+    command = [sys.executable, "-m", "ilab", "chat", *SAMPLED]
+    with Terminal(command, env={}, cwd=tmp_path) as terminal:
+        terminal.wait_for("[S][default]", seconds=150)
+        (engine,) = Path(f"/proc/{terminal.process.pid}/task/{terminal.process.pid}/children").read_text().split()
+        os.kill(int(engine), signal.SIGKILL)
+        terminal.line("hello")
+        assert terminal.end() == 1
+        assert "error: the torch engine (model `local/new`) ended: killed by SIGKILL" in terminal.text.replace("\n", "")
+    (log,) = (tmp_path / "home" / "state" / "logs").rglob("engine.log")
+    assert log.parent.name.startswith("chat-")

@@ -14,6 +14,12 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+COMPUTE_ENV = {"GOMP_SPINCOUNT": "1000"}
+"""Environment of children that compute with several OpenMP threads (engines, trainers).
+
+It bounds the turns that a thread waits for the others before it sleeps. The default is hundreds of times longer: it
+gains nothing on an idle machine, and one other busy program then slows such a child ten- to twentyfold.
+"""
 _PR_SET_PDEATHSIG = 1
 
 
@@ -68,9 +74,7 @@ class Child:
         return [line for line in lines if line.strip()][-count:]
 
 
-def start(
-    command: Sequence[str], *, log: Path, env: Mapping[str, str] | None = None, cwd: Path | None = None
-) -> Child:
+def start(command: Sequence[str], *, log: Path, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> Child:
     """Start `command` with `env` added to our own environment; stdout and stderr are appended to `log`."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:

@@ -69,6 +69,11 @@ class Answerer:
         """The last part of the name, for titles."""
         return self.name.rstrip("/").rpartition("/")[2] or self.name
 
+    @property
+    def alive(self) -> bool:
+        """Whether there is sense in asking again: an engine of ours still runs."""
+        return self._engine is None or self._engine.alive()
+
     def close(self) -> None:
         """Close the connections and stop an engine of ours. Its log is kept when it died by itself."""
         self.model.close()

@@ -9,10 +9,7 @@ import importlib
 import re
 import shutil
 import sys
-import termios
 import unicodedata
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from typing import Protocol, TextIO
 
 from ilab.cli import output
@@ -254,22 +251,3 @@ def _split(text: str, room: int) -> tuple[str, str]:
         used += _columns_of(text[end])
         end += 1
     return text[:end], text[end:]
-
-
-@contextmanager
-def quiet_keys() -> Iterator[None]:
-    """Keep the terminal from showing what is typed while a panel grows; typed text waits for the next prompt."""
-    try:
-        descriptor = sys.stdin.fileno()
-        before = termios.tcgetattr(descriptor)
-    except (OSError, ValueError, AttributeError, termios.error):  # not a terminal
-        yield
-        return
-    quiet = list(before)
-    quiet[3] &= ~termios.ECHO
-    termios.tcsetattr(descriptor, termios.TCSANOW, quiet)
-    try:
-        yield
-    finally:
-        with suppress(termios.error):
-            termios.tcsetattr(descriptor, termios.TCSANOW, before)

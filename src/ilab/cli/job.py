@@ -51,7 +51,7 @@ def taxonomy_path(loaded: Loaded) -> Path:
 
 
 def inputs_of(loaded: Loaded) -> dict[str, Any]:
-    """What a run reads from outside, for the manifest: the taxonomy, the question files, the digest of their content."""
+    """What a run reads from outside, for the manifest: the taxonomy and the digest of all content."""
     taxonomy = taxonomy_path(loaded)
     files = file_inputs(loaded)
     content = [digest.of_path(taxonomy) if taxonomy.exists() else "", files]

@@ -63,7 +63,8 @@ def mix(
     general = [formats.keep_row(pair.prompt, pair.answer, system_prompt=prompt) for pair in keep]
     documents = [formats.document_row(chunk) for chunk in chunks]
     sentences = [formats.text_row(text, metadata={"kind": "sentence", "chunk": chunk}) for text, chunk in statements]
-    first = documents * settings.document_repeats + sentences * settings.statement_rows + knowledge + general[::2]
+    texts = documents * settings.document_repeats + sentences * settings.statement_repeats
+    first = texts + knowledge + general[::2]
     replay = _draw(conversations(asked, settings.model_copy(update={"question_repeats": 1})), settings)
     second = skills + general[1::2] + (replay + documents if skills or replay else [])
     return MixSummary(

@@ -10,14 +10,14 @@ class MixSettings(BaseModel, extra="forbid", frozen=True):
 
     system_prompt: str = ""
     """Put before every conversation; empty for the model's own default."""
-    document_repeats: int = Field(2, ge=0)
+    document_repeats: int = Field(4, ge=0)
     """How often each chunk of a document stands in phase 1 as text to read."""
-    question_repeats: int = Field(2, ge=1)
+    statement_repeats: int = Field(4, ge=0)
+    """How often each sentence of the documents stands in phase 1 by itself, with its subject named."""
+    question_repeats: int = Field(3, ge=1)
     """How often each knowledge question stands in phase 1, each time beside other questions."""
     questions_per_row: int = Field(6, ge=1)
     """Knowledge questions that share one conversation; 1 gives every question its own row."""
-    statement_rows: bool = True
-    """Also train the sentences of the documents one by one, each with its subject named."""
     replay_share: float = Field(0.25, ge=0, le=1)
     """Share of the phase-1 questions that is repeated in phase 2, counted in rows."""
     keep_rows: int = Field(48, ge=0)

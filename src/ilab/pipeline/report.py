@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ilab.base import atomic, hardware, jsonl
+from ilab.base import atomic, jsonl
 from ilab.evaluation.answers import read_answers
 from ilab.evaluation.report import data as parts
 from ilab.evaluation.report import html, markdown, screen
@@ -121,20 +121,27 @@ def _losses(run: RunFolder) -> list[parts.LossPoint]:
 
 def _costs(run: RunFolder) -> list[parts.StageCost]:
     costs = []
-    for folder in sorted(run.stages.iterdir()):
-        if (folder / "DONE.json").exists() and ".stale" not in folder.name:
-            record: dict[str, Any] = stages.done(folder)
-            tokens = record["summary"].get("tokens", 0)
-            costs.append(parts.StageCost(name=folder.name, seconds=record["seconds"], tokens=int(tokens)))
+    for folder in _finished(run):
+        record: dict[str, Any] = stages.done(folder)
+        tokens = record["summary"].get("tokens", 0)
+        costs.append(parts.StageCost(name=folder.name, seconds=record["seconds"], tokens=int(tokens)))
     return costs
+
+
+def _finished(run: RunFolder) -> list[Path]:
+    """The folders of the stages that are done, in order; those set aside are left out."""
+    return [
+        path for path in sorted(run.stages.iterdir()) if (path / "DONE.json").exists() and ".stale" not in path.name
+    ]
 
 
 def _environment(run: RunFolder) -> dict[str, str]:
     host = run.manifest.host
     versions = run.manifest.packages
+    peaks = [int(stages.done(folder).get("peak_memory", 0)) for folder in _finished(run)]
     found = {
         "processor": f"{host.get('cpu', '?')}, {host.get('cores', '?')} cores",
-        "peak memory of one process": f"{hardware.peak_memory() / 2**30:.1f} GiB",
+        "peak memory of one process": f"{max(peaks, default=0) / 2**30:.1f} GiB",
         "python": str(host.get("python", "?")),
     }
     return found | {

@@ -17,7 +17,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from ilab.base import atomic, digest
+from ilab.base import atomic, digest, hardware
 from ilab.base.report import Reporter
 from ilab.errors import IlabError
 from ilab.runs.events import StageReporter
@@ -62,7 +62,7 @@ def run_stage(
     """Do `work` once for these settings and inputs; return the stage's folder.
 
     `inputs` maps a name to a path (its content counts, not its place) or to a digest. What `work` returns is kept in
-    DONE.json as `summary`.
+    DONE.json as `summary`, beside the seconds of all attempts and the largest resident size of a process so far.
     """
     digests = {label: value if isinstance(value, str) else digest.of_path(value) for label, value in inputs.items()}
     key = digest.of_value({"stage": name, "version": version, "settings": key_of(settings), "inputs": digests})
@@ -123,7 +123,14 @@ def _finish(folder: Path, key: str, summary: dict[str, Any], seconds: float) -> 
         for name, path in digest.files_below(folder).items()
         if "checkpoints/" not in name and name not in ("STARTED.json", "spent.json") and not name.endswith(".log")
     }
-    record = {"schema_version": 1, "key": key, "seconds": seconds, "summary": summary, "outputs": outputs}
+    record = {
+        "schema_version": 1,
+        "key": key,
+        "seconds": seconds,
+        "peak_memory": hardware.peak_memory(),
+        "summary": summary,
+        "outputs": outputs,
+    }
     atomic.write_json(folder / "DONE.json", record | {"digest": digest.of_value(outputs)})
 
 

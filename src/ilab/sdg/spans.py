@@ -23,21 +23,22 @@ _AFTER_COUNT = rf"(?= (?:{_LINKS}|is|are|was|were|has|have)\b|[.,;:(—]|$)"
 _CAPITAL = r"(?:[A-Z][\w'’‘-]*[\w]|[A-Z])"
 _EXTENT = r"(?: (?:old|wide|long|deep|high|tall|away|distant)\b)?"
 _AMOUNT = rf"(?:°|%|[a-z]{{2}}\b)?(?: (?:million|billion|thousand))?(?:[ -]{_UNIT})?{_EXTENT}"
+_VAGUE = r"(?:largest|smallest|biggest|first|last|same|most|best|only|one|group|number|part|member|lot|few)\b"
 _SMALL_NUMBER = "two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|hundred"
 _PATTERNS = (
     (DATE, rf"\b(?:\d{{1,2}}(?:[–-]\d{{1,2}})? )?{_MONTH}(?: \d{{1,2}}\b(?!\d))?(?:,? \d{{4}})?"),
     (DATE, r"(?<![\d.,])(?:1[0-9]|20)\d\d(?![\d.,]*\d|[- ]?(?:light|kilo|km|m\b|years))"),
     (NUMBER, rf"(?<![\w.,-])[−-]?\d[\d,.]*(?<![.,]){_AMOUNT}"),
     (NAME, rf"\b{_CAPITAL}(?: (?:(?:de|la|von|van|of the|of) )?(?:{_CAPITAL}|\d[\w-]*|b\b))*(?:[-/]\w+)*"),
-    (KIND, rf"(?<=\b(?:is|as) )(?:an?|the) [a-z][\w -]*?{_AFTER_KIND}"),
-    (KIND, rf"(?<=\b(?:has|was) )(?:an?|the) [a-z][\w -]*?{_AFTER_KIND}"),
+    (KIND, rf"(?<=\b(?:is|as) )(?:an?|the) (?!{_VAGUE})[a-z][\w -]*?{_AFTER_KIND}"),
+    (KIND, rf"(?<=\b(?:has|was) )(?:an?|the) (?!{_VAGUE})[a-z][\w -]*?{_AFTER_KIND}"),
     (QUOTE, r"(?<=[\"“])[^\"”]{2,60}(?=[\"”])"),
     (COUNT, rf"\b(?:{_SMALL_NUMBER})(?: [a-z-]+){{1,2}}?{_AFTER_COUNT}"),
 )
 _NOT_NAMES = frozenset(
     "A After Although Also An And Another As At Because Before Both But By During Each For From He Her His However If "
-    "In It Its Larger Located Lying Many Most Named Next No Not Of On One Only Or Our Several She Since So Some Such Ten "
-    "That The Their Then There These They This Those To Until We What When Where Which While Who With You".split()
+    "In It Its Larger Located Lying Many Most Named Next No Not Of On One Only Or Our Several She Since So Some Such "
+    "Ten That The Their Then There These They This Those To Until We What When Where Which While Who With You".split()
 )
 
 

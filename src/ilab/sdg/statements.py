@@ -18,7 +18,7 @@ VERBS = (
     r"noted|observed|completes|peaks|charted|stretches|remains|needs|uses|runs|takes|makes|gives|holds|shows)"
 )
 _ADVERB = r"(?:first |together |also |now |still |often |usually |sometimes |thus |then |originally |officially )?"
-_SUBJECT = re.compile(rf"^(?P<subject>.{{2,90}}?),? {_ADVERB}{VERBS}\b")
+_SUBJECT = re.compile(rf"^(?P<subject>.{{2,130}}?),? {_ADVERB}{VERBS}\b")
 _PRONOUN = re.compile(r"^(It|They|He|She|This|Its|Their|His|Her)\b(?! in turn)")
 _GENERIC = re.compile(rf"^The (?P<noun>[a-z]+)(?= {VERBS}\b| does\b| do\b| [a-z]+s\b (?:an?|the|from|at|in)\b)")
 _INVERTED = re.compile(
@@ -32,6 +32,8 @@ _OPENED = re.compile(
 _NO_SUBJECT = re.compile(
     r"(?i)^(?:in|on|at|as|one|most|before|after|there|next|ten|two|three|many|several|if|when|while)\b"
 )
+_PLURAL = re.compile(r"^[Tt]he .*?\b[a-z]{3,}s(?: (?:of|for|in)\b|$)")
+"""A subject in the plural, which "it" cannot mean."""
 _BRACKETS = re.compile(r"\s*\([^)]*\)")
 _PAGE_NOUNS = frozenset({"constellation", "company", "product", "city", "country", "project", "software", "system"})
 """Common nouns by which a page calls its own topic."""
@@ -71,7 +73,8 @@ def _resolve(sentence: str, before: str, topic: str) -> tuple[str, str]:
     """Name the subject of `sentence`; returns the text that stands alone and the subject for the next sentence."""
     pronoun = _PRONOUN.match(sentence)
     if pronoun:
-        return _replace_pronoun(sentence, pronoun.group(1), before), before
+        meant = topic if pronoun.group(1) in ("It", "Its", "This") and _PLURAL.search(before) else before
+        return _replace_pronoun(sentence, pronoun.group(1), meant), meant
     sentence = _name_inside(sentence, before)
     opened = _OPENED.match(sentence)
     if opened:

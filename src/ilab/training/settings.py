@@ -38,9 +38,9 @@ class TrainSettings(BaseModel, extra="forbid", frozen=True):
     """Tokens computed at once; a step with more is cut into parts. Lower it when memory is short."""
     effective_batch_size: int = Field(0, ge=0)
     """Samples of one optimizer step; 0 counts tokens instead (`batch_tokens`)."""
-    batch_tokens: int = Field(1024, ge=1)
+    batch_tokens: int = Field(320, ge=1)
     """Tokens of one optimizer step when samples are not counted; an epoch is cut into steps of about equal size."""
-    warmup_steps: int = Field(5, ge=0)
+    warmup_steps: int = Field(8, ge=0)
     """Steps over which the learning rate rises from zero; at most half of all steps."""
     schedule: Literal["cosine", "constant"] = "cosine"
     """Course of the learning rate after the warm-up."""
@@ -56,7 +56,7 @@ class TrainSettings(BaseModel, extra="forbid", frozen=True):
     """AdamW's weight decay, for matrices only."""
     clip_norm: float = Field(1.0, gt=0)
     """Gradients with a larger norm are scaled down to this norm."""
-    checkpoints_per_phase: int = Field(4, ge=1)
+    checkpoints_per_phase: int = Field(2, ge=1)
     """Checkpoints of a phase, evenly spaced; the last one is always the end of the phase."""
     save_samples: int = Field(0, ge=0)
     """Save a checkpoint whenever so many more samples were seen, and at the end; 0 spaces them evenly."""
@@ -64,7 +64,7 @@ class TrainSettings(BaseModel, extra="forbid", frozen=True):
     """Seconds between two saves of the state that a broken training resumes from; 0 saves it after every step."""
     threads: int = Field(0, ge=0, json_schema_extra=OUTSIDE_KEY)
     """Processor threads; 0 uses every core that this program may use."""
-    phase1: PhaseSettings = PhaseSettings(num_epochs=6)
+    phase1: PhaseSettings = PhaseSettings(num_epochs=1, learning_rate=4e-4)
     """Knowledge."""
-    phase2: PhaseSettings = PhaseSettings(num_epochs=2)
+    phase2: PhaseSettings = PhaseSettings(num_epochs=1, learning_rate=1e-4)
     """Skills, with a replay of knowledge."""

@@ -45,7 +45,9 @@ def write(out: Path, **changes: object) -> mix.MixSummary:
 
 
 def test_knowledge_goes_to_phase_one_and_skills_with_replay_to_phase_two(tmp_path: Path) -> None:
-    summary = write(tmp_path, document_repeats=2, replay_share=0.5, questions_per_row=1, question_repeats=1)
+    summary = write(
+        tmp_path, document_repeats=2, statement_repeats=1, replay_share=0.5, questions_per_row=1, question_repeats=1
+    )
     assert summary.phase1 == {"document": 2, "keep": 2, "knowledge": 8, "sentence": 1}
     assert summary.phase2 == {"document": 1, "grounded_skill": 1, "keep": 2, "knowledge": 4}
     rows = list(jsonl.read(tmp_path / "phase2.jsonl"))

@@ -71,6 +71,13 @@ def test_vllm_needs_its_package_or_an_interpreter(monkeypatch: pytest.MonkeyPatc
     vllm.Vllm().check()
     launch = vllm.Vllm().launch(FOLDER_MODEL, Address(port=1), Resources(context=1, parallel=0, threads=1))
     assert launch.command[0] == "/opt/vllm/bin/python"
+    assert "--tensor-parallel-size" not in launch.command
+
+
+def test_vllm_spreads_a_model_over_gpus() -> None:
+    settings = ServeSettings(engine="vllm", gpus=4)
+    command = vllm.Vllm().launch(FOLDER_MODEL, Address(port=1), resources(FOLDER_MODEL, settings, 1)).command
+    assert command[command.index("--tensor-parallel-size") + 1] == "4"
 
 
 def test_the_context_is_cut_to_what_the_model_knows() -> None:

@@ -7,13 +7,14 @@ import pytest
 
 pytest.importorskip("tokenizers", reason="needs the train extra")
 
+from tests.unit.training.tiny_rows import DOCUMENT, chat_row, rows, text_row, tiny_model, write_rows
+
 from ilab.errors import ConfigError, MissingModel, UserFileError
 from ilab.llm.chat_templates import CHATML, ChatTemplate
-from ilab.records.messages import Message, assistant, system, user
+from ilab.records.messages import assistant, system, user
 from ilab.records.samples import TrainRow
 from ilab.training.token_table import UNTRAINED, TokenizedRow
 from ilab.training.tokenize import RowTokenizer, split_long, tokenize_file
-from tests.unit.training.tiny_rows import DOCUMENT, chat_row, rows, text_row, tiny_model, write_rows
 
 LEGACY = (
     "{% for m in messages %}{{ '<|' + m['role'] + '|>\n' + m['content'] | trim }}"
@@ -66,7 +67,13 @@ def controls(tokenizer: RowTokenizer, row: TrainRow) -> list[str]:
 def test_only_answers_are_trained_and_the_end_token_after_each(chatml: RowTokenizer):
     row = TrainRow(
         id="1",
-        messages=(system("Be brief."), user("What is Phoenix?"), assistant("A bird."), user("Or?"), assistant("Stars.")),
+        messages=(
+            system("Be brief."),
+            user("What is Phoenix?"),
+            assistant("A bird."),
+            user("Or?"),
+            assistant("Stars."),
+        ),
     )
     assert marked(chatml, row) == (
         "<|im_start|>system\nBe brief.<|im_end|>\n"

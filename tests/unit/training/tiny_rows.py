@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.tiny_model import make_tiny_model
+
 from ilab.base import jsonl
 from ilab.records.messages import Message, assistant, user
 from ilab.records.samples import TrainRow
-from tests.tiny_model import make_tiny_model
 
 DOCUMENT = (
     "Phoenix is a minor constellation in the southern sky. Named after the mythical phoenix, it was first depicted on "

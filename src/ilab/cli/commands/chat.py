@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import io
-import os
-import select
-import signal
-import stat
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
 import click
 
@@ -21,12 +16,11 @@ from ilab.chat import commands, contexts, transcript
 from ilab.chat.commands import Action
 from ilab.chat.session import ChatSession
 from ilab.chat.transcript import Transcript
-from ilab.cli import chat_answerer, output, report
+from ilab.cli import chat_answerer, chat_input, output, report
 from ilab.cli.chat_answerer import Wish
-from ilab.cli.chat_screen import PanelScreen, PlainAnswer, PlainScreen, quiet_keys
+from ilab.cli.chat_screen import PanelScreen, PlainAnswer, PlainScreen
 from ilab.cli.options import json_option, load_config, set_option, settings_flags
-from ilab.config.load import Loaded
-from ilab.errors import EngineError, IlabError, TeacherError
+from ilab.errors import IlabError, TeacherError
 from ilab.records.messages import Message
 
 _GREEDY = {"chat.temperature": 0.0, "chat.top_p": 1.0}
@@ -34,9 +28,6 @@ _LEAVE = ("exit", "quit")
 _END_OF_LINES = "."
 _HOW_TO_END = f"end it with Ctrl-D or a line with only `{_END_OF_LINES}`"
 _MORE_ROOM = "allow more with `--set serving.context_size=N`"
-_HISTORY = 1000
-_PATIENCE = 5.0
-"""Seconds that a pipe on standard input may stay silent when there is a question already."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +95,7 @@ def chat(
     """
     loaded = load_config(ctx, _GREEDY if greedy else None)
     contexts.system_prompt(loaded.config.chat.context)  # a wrong name is told before a model is loaded
-    text = _whole_question(" ".join(question))
+    text = chat_input.whole_question(" ".join(question))
     nobody = sys.stdin is None or not sys.stdin.isatty()  # there is nobody to ask a second question
     asked = _Asked(
         question=text, quick=quick or as_json or nobody, as_json=as_json, plain=plain, session_file=session_file
@@ -114,7 +105,7 @@ def chat(
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a model may use characters that the terminal does not know
     wish = Wish(loaded=loaded, named=named, endpoint_url=endpoint_url, api_key=api_key)
-    with _ended_by_signals():
+    with chat_input.ended_by_signals():
         _Chat(wish, asked).run()
 
 
@@ -166,7 +157,8 @@ class _Chat:
         except TeacherError as error:
             if "context" not in error.message:
                 raise
-            raise TeacherError(error.message, hint=f"give less text, or {_MORE_ROOM}") from error
+            more = f", or {_MORE_ROOM}" if self.answerer.context_size else ""
+            raise TeacherError(error.message, hint=f"give less text{more}") from error
         finally:
             if shown is not None:
                 shown.close()
@@ -194,11 +186,15 @@ class _Chat:
         text: str | None = self.asked.question
         if text:
             click.echo(f">>> {text}")
-        with _line_editing(self.wish.loaded):
+        with chat_input.line_editing(self._history()):
             while text is not None:
                 if text and not self._take(text):
                     return
                 text = self._read()
+
+    def _history(self) -> Path | None:
+        """Where typed lines are kept; nowhere when transcripts are switched off."""
+        return self.wish.loaded.paths.state / "chat_history" if self.settings.transcript else None
 
     def _read(self) -> str | None:
         """What the user types, or None at the end of input and on Ctrl-C."""
@@ -233,9 +229,12 @@ class _Chat:
                 self._show_answer(self.session.ask(text))
                 return True
             return self._act(commands.act(command, self.session.turns))
-        except EngineError:
-            raise
+        except KeyboardInterrupt:  # while another model was loaded
+            click.echo()
+            return True
         except IlabError as error:
+            if not self.answerer.alive:
+                raise
             report.say(error.message, details=error.details, hint=error.hint)
             return True
 
@@ -244,7 +243,7 @@ class _Chat:
         last = self.session.turns[-1] if self.session.turns else None
         shown, began, word = self.screen.answer(self.answerer.short_name), time.monotonic(), "elapsed"
         try:
-            with quiet_keys():
+            with chat_input.quiet_keys():
                 for piece in pieces:
                     shown.feed(piece)
         except KeyboardInterrupt:
@@ -268,8 +267,9 @@ class _Chat:
         if action.kind == "multiline_once":
             self.screen.notice(f"write the message; {_HOW_TO_END}")
             text = self._more_lines().strip()
-            return self._take(text) if text and not text.startswith("/") else True
-        if action.kind == "retry":
+            if text:
+                self._show_answer(self.session.ask(text))
+        elif action.kind == "retry":
             self._show_answer(self.session.retry())
         elif action.kind == "show":
             self._show(action)
@@ -326,67 +326,3 @@ class _Chat:
 
 def _is(turn: Message, text: str) -> bool:
     return turn.role == "assistant" and turn.content == text
-
-
-def _whole_question(words: str) -> str:
-    """The question with what stands on standard input before it."""
-    text = _standard_input(patient=not words).strip()
-    return "\n\n".join(part for part in (text, words.strip()) if part)
-
-
-def _standard_input(*, patient: bool) -> str:
-    """What is piped in. A pipe that stays silent is given up, unless `patient`: it may be open for no reason."""
-    if sys.stdin is None or sys.stdin.isatty():
-        return ""
-    with suppress(OSError, ValueError):  # not a real file
-        descriptor = sys.stdin.fileno()
-        mode = os.fstat(descriptor).st_mode
-        pipe = stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
-        if pipe and not patient and not select.select([descriptor], [], [], _PATIENCE)[0]:
-            report.warn(f"nothing came on standard input within {_PATIENCE:.0f} s; answering without it")
-            return ""
-    return sys.stdin.buffer.read().decode("utf-8", errors="replace")
-
-
-@contextmanager
-def _line_editing(loaded: Loaded) -> Iterator[None]:
-    """Editing and a history of what was typed, kept between chats unless transcripts are switched off."""
-    try:
-        import readline
-    except ImportError:  # Python without it: input() works, only less comfortably
-        yield
-        return
-    file = loaded.paths.state / "chat_history"
-    keep = loaded.config.chat.transcript
-    if keep:
-        with suppress(OSError):
-            readline.read_history_file(file)
-    readline.set_history_length(_HISTORY)
-    try:
-        yield
-    finally:
-        if keep:
-            with suppress(OSError):
-                file.parent.mkdir(parents=True, exist_ok=True)
-                file.touch(mode=0o600)
-                readline.write_history_file(file)
-
-
-@contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """Leave the body on SIGTERM and SIGHUP as on an error, so that the engine is stopped and its socket removed."""
-
-    def leave(number: int, frame: FrameType | None) -> None:
-        raise SystemExit(128 + number)
-
-    numbers = (signal.SIGTERM, signal.SIGHUP)
-    try:
-        old = [signal.signal(number, leave) for number in numbers]
-    except ValueError:  # not the main thread, which alone receives signals
-        yield
-        return
-    try:
-        yield
-    finally:
-        for number, handler in zip(numbers, old, strict=True):
-            signal.signal(number, handler)

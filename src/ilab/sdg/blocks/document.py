@@ -37,6 +37,7 @@ def spans(rows: list[Row], box: Box, tools: Tools, **options: Any) -> list[Row]:
         for row in rows
         for found in statement_finder.of_chunk(_chunk(row))
         for span in span_finder.find(found.text)
+        if span.text.lower() != found.topic.lower()  # everything on the page is about its topic
     ]
 
 

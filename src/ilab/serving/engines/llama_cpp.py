@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sys
 
-from ilab.base import lazy
+from ilab.base import children, lazy
 from ilab.records.models import ModelDir
 from ilab.serving.launch import CHAT, Address, Launch, Resources
 
-_PARALLEL = 4
+_PARALLEL = 8
+_PARALLEL_LARGE = 4
+_LARGE = 2 * 2**30
+"""Bytes of weights from which the caches of eight conversations may not fit beside them."""
 
 
 class LlamaCpp:
@@ -25,5 +28,7 @@ class LlamaCpp:
         """The child's command line."""
         options = ["--model", str(model.path), "--name", model.name, *address.options]
         options += ["--context", str(resources.context), "--threads", str(resources.threads)]
-        options += ["--parallel", str(resources.parallel or _PARALLEL)]
-        return Launch(command=[sys.executable, "-P", "-m", "ilab.serving.engines.llama_cpp_child", *options])
+        parallel = resources.parallel or (_PARALLEL_LARGE if model.size >= _LARGE else _PARALLEL)
+        options += ["--parallel", str(parallel)]
+        command = [sys.executable, "-P", "-m", "ilab.serving.engines.llama_cpp_child", *options]
+        return Launch(command=command, env=children.COMPUTE_ENV)

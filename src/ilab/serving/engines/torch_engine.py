@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from ilab.base import lazy
+from ilab.base import children, lazy
 from ilab.records.models import ModelDir
 from ilab.serving.launch import CHAT, SCORE, Address, Launch, Resources
 
@@ -25,4 +25,5 @@ class TorchEngine:
         options += ["--context", str(resources.context), "--threads", str(resources.threads)]
         # A loaded model needs nothing from a hub: forbid the look-ups, which would wait for time-outs when offline.
         env = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "OMP_NUM_THREADS": str(resources.threads)}
+        env |= children.COMPUTE_ENV
         return Launch(command=[sys.executable, "-P", "-m", "ilab.serving.engines.torch_child", *options], env=env)
