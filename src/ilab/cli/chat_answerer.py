@@ -13,6 +13,7 @@ from typing import Self
 import httpx
 
 from ilab.cli import model_choice, output, report
+from ilab.cli.chat_input import quiet_keys
 from ilab.config.load import Loaded
 from ilab.errors import ConfigError, MissingModel, TeacherError
 from ilab.llm.http import HttpChatModel
@@ -167,7 +168,8 @@ def _started(wish: Wish) -> Answerer:
         sys.stderr.write(f"loading {chosen.model.name} ...")
         sys.stderr.flush()
     try:
-        engine = start_engine(chosen.model, settings=settings, folder=folder)
+        with quiet_keys():
+            engine = start_engine(chosen.model, settings=settings, folder=folder)
     except (KeyboardInterrupt, SystemExit):
         shutil.rmtree(folder, ignore_errors=True)  # nobody will read a log of a start that was broken off
         raise

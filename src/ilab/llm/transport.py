@@ -138,8 +138,6 @@ class Transport:
             raise _TryError(
                 f"cannot reach {self.shown_url}: {_reason(error)}", hint=hint, passing=not certificate
             ) from error
-        except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
-            raise _TryError(f"`{self.shown_url}` is not an address of a model server: {error}") from error
         except ValueError as error:
             message = f"{self.shown_url} does not answer in JSON: {error}"
             raise _TryError(message, hint="the address must be of an OpenAI-compatible server") from error
@@ -179,9 +177,21 @@ class _OpenStream:
 
 
 def normalise(base_url: str) -> str:
-    """`base_url` without a slash at its end; `/v1` is added when it has no path, since most servers live there."""
+    """`base_url` without a slash at its end; `/v1` is added when it has no path, since most servers live there.
+
+    Raises `ConfigError` for what is no HTTP address.
+    """
     text = base_url.strip() if "://" in base_url else f"http://{base_url.strip()}"
-    parts = urlsplit(text)
+    try:
+        parts = urlsplit(text)
+        found = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0  # a wrong port raises
+    except ValueError:
+        found = None
+    if not found:
+        raise ConfigError(
+            f"`{_without_password(text)}` is not the address of a model server",
+            hint="it looks like http://127.0.0.1:8000/v1 or https://host/v1",
+        )
     path = parts.path.rstrip("/") or "/v1"
     return urlunsplit((parts.scheme, parts.netloc, path, parts.query, ""))
 
@@ -264,7 +274,10 @@ def _is_loopback(url: str) -> bool:
 
 
 def _without_password(url: str) -> str:
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url.rpartition("@")[2]
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from ilab.base import jsonl
 from ilab.evaluation.report.data import ReportData
+from ilab.models import refs
 from ilab.models.store import ModelStore
 from ilab.pipeline import baseline, evaluate, generate, mix, model_session, report, train
 from ilab.pipeline.baseline import Proof
@@ -71,13 +72,16 @@ def register(run: RunFolder, job: Job, chosen: Chosen, evaluated: Path, data: Re
         "headline": data.scorecard.headline,
     }
     store: ModelStore = job.store
+    name = refs.full_name(job.name)
+    if any(entry.name == name and dict(entry.record.provenance) == provenance for entry in store.list()):
+        return store.find(name, prefer="gguf")
     with store.building(job.name, provenance=provenance) as folder:
         for file in sorted(chosen.checkpoint.path.iterdir()):
             if file.is_file() and file.name != "DONE.json":
                 shutil.copyfile(file, folder / file.name)
         shutil.copyfile(evaluated / "model.gguf", folder / "model.gguf")
         shutil.copyfile(run.folder / "report.md", folder / "report.md")
-    return store.find(job.name, prefer="gguf")
+    return store.find(name, prefer="gguf")
 
 
 def _result(chosen: Chosen, data: ReportData, model: ModelDir) -> dict[str, Any]:

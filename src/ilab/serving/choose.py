@@ -55,10 +55,10 @@ def _check_fit(model: ModelDir, need: str, engine: str) -> None:
     if need not in can:
         raise ConfigError(
             f"the {engine} engine cannot {need} (model `{model.name}`)",
-            hint="exact log-probabilities need the safetensors form of the model (`ilab model convert`)",
+            hint="exact log-probabilities need the safetensors form of the model: give its safetensors folder",
         )
     if model.format != reads:
         raise ConfigError(
             f"the {engine} engine reads {reads} models, and `{model.name}` is {model.format}",
-            hint="leave `serve.engine` at `auto`, or convert the model (`ilab model convert`)",
+            hint="leave `serving.engine` at `auto`, or give a model in the other format",
         )

@@ -104,8 +104,13 @@ def start_engine(
     `MissingExtra`, `ConfigError` or `EngineError`.
     """
     engine = _engine_for(model, settings, need)
-    address = Address(socket=_socket_path(engine.name))
-    return _start(engine, model, address, settings=settings, log=folder / "engine.log", threads=threads)
+    socket = _socket_path(engine.name)
+    try:
+        address = Address(socket=socket)
+        return _start(engine, model, address, settings=settings, log=folder / "engine.log", threads=threads)
+    except BaseException:
+        shutil.rmtree(socket.parent, ignore_errors=True)
+        raise
 
 
 def serve_forever(

@@ -27,8 +27,8 @@ _NOT_COPIED = ("MODEL.json", "DONE.json")
 class Checkpoint:
     """A trained model folder. `name` counts the samples seen, as in `samples_1945`.
 
-    `epoch` counts from 1, `tokens` are those seen so far, `loss` is the mean over the trained tokens since the checkpoint
-    before, in nats.
+    `epoch` counts from 1, `tokens` are those seen so far, `loss` is the mean over the trained tokens since the
+    checkpoint before, in nats.
     """
 
     path: Path

@@ -17,7 +17,7 @@ import torch
 
 from ilab.base import hardware, jsonl
 from ilab.errors import TrainingError
-from ilab.training import checkpoints, torch_attention, torch_files, torch_head, torch_state
+from ilab.training import checkpoints, torch_attention, torch_files, torch_state, torch_vocabulary
 from ilab.training import plan as planning
 from ilab.training.checkpoints import Checkpoint
 from ilab.training.plan import Step, TrainPlan
@@ -32,9 +32,11 @@ _MOST_SHARE = 0.02
 class Packed:
     """Rows side by side, ready for the network.
 
-    `inputs` are the arguments of the model; `targets` (labels) are the tokens to predict at the positions `index`.
+    `ids` are (1, tokens), `inputs` the other arguments of the model; `targets` (labels) are the tokens to predict at
+    the positions `index`.
     """
 
+    ids: torch.Tensor
     inputs: dict[str, Any]
     index: torch.Tensor
     targets: torch.Tensor
@@ -54,12 +56,13 @@ def pack(table: TokenTable, rows: list[int], device: torch.device) -> Packed:
     wanted = torch.tensor(targets)
     index = (wanted != UNTRAINED).nonzero()[:, 0]
     inputs = {
-        "input_ids": torch.tensor([ids]).to(device),
         "position_ids": torch.tensor([positions]).to(device),
         "use_cache": False,
         "segments": torch_attention.group(widths),
     }
-    return Packed(inputs=inputs, index=index.to(device), targets=wanted[index].to(device))
+    return Packed(
+        ids=torch.tensor([ids]).to(device), inputs=inputs, index=index.to(device), targets=wanted[index].to(device)
+    )
 
 
 def add_gradients(model: Any, table: TokenTable, step: Step, settings: TrainSettings) -> tuple[float, int]:
@@ -69,7 +72,8 @@ def add_gradients(model: Any, table: TokenTable, step: Step, settings: TrainSett
     for rows in planning.packed_rows(step, table, settings.max_batch_len):
         packed = pack(table, rows, model.device)
         with torch.autocast(model.device.type, torch.bfloat16, enabled=settings.precision == "bf16"):
-            loss = torch_head.loss(model, packed.inputs, index=packed.index, targets=packed.targets, scale=1 / trained)
+            inputs = packed.inputs | torch_vocabulary.embed(model, packed.ids)
+            loss = torch_vocabulary.loss(model, inputs, index=packed.index, targets=packed.targets, scale=1 / trained)
         loss.backward()
         total += loss.item()
     return total, trained
@@ -96,14 +100,31 @@ def make_optimizer(model: Any, settings: TrainSettings) -> torch.optim.AdamW:
     return optimizer
 
 
+def gradient_norm(model: Any) -> float:
+    """The norm of all gradients together."""
+    gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
+    norm: float = torch.nn.utils.get_total_norm(gradients).item()
+    return norm
+
+
+def clipped_step(optimizer: torch.optim.AdamW, *, rate: float, shrink: float) -> None:
+    """One step with the gradients divided by `shrink` if that makes them smaller; they are gone afterwards.
+
+    The optimizer divides while it reads them, which saves a pass over all gradients.
+    """
+    optimizer.grad_scale = torch.tensor(max(1.0, shrink))
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+
+
 def load_model(folder: Path, device: torch.device) -> Any:
     """The base model in fp32, with packed attention, checked. Raises `TrainingError` when it cannot be trained."""
     from transformers import AutoModelForCausalLM
 
     model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
     model = model.to(device).eval()
-    # A model whose padding token is its end token would otherwise never train the embedding of its end token.
-    model.get_input_embeddings().padding_idx = None
     torch_attention.install(model)
     torch_attention.check(model)
     return model.train()
@@ -154,29 +175,18 @@ class Training:
         rate = planning.learning_rate(number, len(self.steps), self.settings, peak=self.plan.own.learning_rate)
         torch.manual_seed(self.settings.seed * 1_000_003 + number)
         loss, trained = add_gradients(self.model, self.table, step, self.settings)
-        norm = self._clip()
+        norm = gradient_norm(self.model)
         if not math.isfinite(loss + norm) or (norm == 0 and number == 0):
             raise TrainingError(
                 f"step {number + 1} has loss {loss} and gradient norm {norm}: the model cannot learn from this",
                 hint=f"lower the learning rate (now {self.plan.own.learning_rate}); the rows of the step are "
                 f"{list(step.rows[:10])}",
             )
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
+        clipped_step(self.optimizer, rate=rate, shrink=norm / self.settings.clip_norm)
         return self._count(step, loss=loss, trained=trained, seconds=time.monotonic() - began) | {
             "lr": rate,
             "grad_norm": norm,
         }
-
-    def _clip(self) -> float:
-        """Scale the gradients down to the largest norm allowed; returns the norm that they had."""
-        gradients = [parameter.grad for parameter in self.model.parameters() if parameter.grad is not None]
-        norm: float = torch.nn.utils.get_total_norm(gradients).item()
-        if norm > self.settings.clip_norm:
-            torch._foreach_mul_(gradients, self.settings.clip_norm / norm)
-        return norm
 
     def _count(self, step: Step, *, loss: float, trained: int, seconds: float) -> dict[str, Any]:
         counters = self.counters

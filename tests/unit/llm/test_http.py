@@ -284,6 +284,13 @@ def test_addresses_are_normalised() -> None:
     assert normalise("https://h/api/v3/") == "https://h/api/v3"
 
 
+@pytest.mark.parametrize("text", ["", "ftp://h/v1", "http://", "http://me:hidden@h:port", "http://[::1/v1"])
+def test_what_is_no_address_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="not the address of a model server") as caught:
+        HttpChatModel(text)
+    assert "hidden" not in str(caught.value)
+
+
 def test_a_certificate_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="certificates"):
         HttpChatModel("https://h", verify=str(tmp_path / "none.pem"))

@@ -19,7 +19,7 @@ from transformers import (  # noqa: E402
 )
 
 from ilab.errors import TrainingError  # noqa: E402
-from ilab.training import checkpoints, torch_attention, torch_head, torch_loop  # noqa: E402
+from ilab.training import checkpoints, torch_attention, torch_loop, torch_vocabulary  # noqa: E402
 from ilab.training.plan import Step, TrainPlan  # noqa: E402
 from ilab.training.settings import PhaseSettings, TrainSettings  # noqa: E402
 from ilab.training.token_table import UNTRAINED, TokenizedRow, TokenTable  # noqa: E402
@@ -142,7 +142,7 @@ def test_the_loss_in_slices_is_the_loss_at_once():
         ids = tuple(torch.randint(0, 300, (100,), generator=draw).tolist())
         found.append(TokenizedRow(id="", ids=ids, labels=(UNTRAINED, *ids[1:])))
     table = TokenTable.of(found)
-    assert sum(table.trained(row) for row in range(20)) > 3 * torch_head.HEAD_ROWS
+    assert sum(table.trained(row) for row in range(20)) > 3 * torch_vocabulary.HEAD_ROWS
     assert_equal(packed_gradients(model, table), plain_gradients(model, table), 1e-5)
 
 
@@ -208,7 +208,9 @@ EXPECTED_LOSSES = [6.0592, 6.019, 5.7259, 5.6231, 5.1681, 5.0953, 4.8108, 4.995,
 
 def test_four_rows_are_learned_by_heart(folder: Path, tmp_path: Path, table: TokenTable):
     few = TokenTable.of([RowTokenizer.from_model(folder).encode(row) for row in rows()[1:5]])
-    done = training(folder, tmp_path / "out", few, PhaseSettings(num_epochs=60, learning_rate=1e-2))
+    done = training(
+        folder, tmp_path / "out", few, PhaseSettings(num_epochs=60, learning_rate=1e-2), checkpoints_per_phase=4
+    )
     done.run(lambda: False)
     found = checkpoints.find(tmp_path / "out")
     assert len(found) == 4
@@ -248,13 +250,26 @@ def test_a_loss_that_is_no_number_stops_the_training(folder: Path, tmp_path: Pat
         broken.run(lambda: False)
 
 
-def test_gradients_are_clipped_to_the_norm_and_the_norm_before_is_told(folder: Path, tmp_path: Path, table: TokenTable):
-    done = training(folder, tmp_path / "out", table, PhaseSettings(num_epochs=1), clip_norm=0.5)
-    torch_loop.add_gradients(done.model, table, done.steps[0], done.settings)
-    whole = torch.cat([one.grad.flatten() for one in done.model.parameters()]).norm().item()
-    assert done._clip() == pytest.approx(whole, rel=1e-5)
-    after = torch.cat([one.grad.flatten() for one in done.model.parameters()]).norm().item()
-    assert after == pytest.approx(0.5, rel=1e-5)
+@pytest.mark.parametrize("clip_norm", [0.5, 1000.0])
+def test_a_step_is_that_of_plain_clipping_and_adamw(folder: Path, table: TokenTable, clip_norm: float):
+    settings = TrainSettings(clip_norm=clip_norm, weight_decay=0.1)
+    step = Step(epoch=0, rows=tuple(range(len(table))))
+    ours, plain = (torch_loop.load_model(folder, CPU) for _ in range(2))
+    optimizer = torch_loop.make_optimizer(ours, settings)
+    matrices = [one for one in plain.parameters() if one.ndim > 1]
+    others = [one for one in plain.parameters() if one.ndim == 1]
+    groups = [{"params": matrices, "weight_decay": 0.1}, {"params": others, "weight_decay": 0.0}]
+    reference = torch.optim.AdamW(groups, lr=1e-2, betas=(0.9, 0.95), foreach=False)
+    for _ in range(3):
+        torch_loop.add_gradients(ours, table, step, settings)
+        torch_loop.add_gradients(plain, table, step, settings)
+        norm = torch.nn.utils.clip_grad_norm_(plain.parameters(), clip_norm).item()
+        assert torch_loop.gradient_norm(ours) == pytest.approx(norm, rel=1e-5)
+        torch_loop.clipped_step(optimizer, rate=1e-2, shrink=norm / clip_norm)
+        reference.step()
+        reference.zero_grad()
+    for one, other in zip(ours.parameters(), plain.parameters(), strict=True):
+        assert torch.allclose(one, other, atol=1e-5)
 
 
 def _metrics(out: Path) -> list[dict[str, Any]]:
