@@ -24,9 +24,9 @@ def answer(messages: list[dict[str, str]]) -> str:
         return f"What is said about {about.group(1) if about else 'it'}, and what else is known?"
     if "Context:" in asked:
         return f"Context: At dawn Fay{len(asked)} fed the cat.\nQuestion: Who fed the cat?\nAnswer: Fay{len(asked)}."
-    if "Input:" in asked:
+    if "Answer:" in asked:
         return "Good day, friend!"
-    return f"Greet friend number {len(asked)}."
+    return f"- friend number {len(asked)}."
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -60,6 +60,7 @@ class Job:
             "mixing.document_repeats": 2,
             "mixing.question_repeats": 1,
             "sdg.scale_factor": 2,
+            "sdg.flow": "full",
         }
         flags = [word for name, value in settings.items() for word in ("--set", f"{name}={value}")]
         models = ["--student", str(self.student), "--judge", str(self.student)]

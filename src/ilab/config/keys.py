@@ -65,8 +65,8 @@ def _section(name: str, instance: BaseModel, doc: str = "") -> Section:
         if isinstance(value, BaseModel):
             children.append(_section(dotted, value, docs.get(field, "")))
         else:
-            doc = info.description or docs.get(field, "")
-            children.append(Key(name=dotted, annotation=info.annotation, default=value, doc=doc))
+            said = info.description or docs.get(field, "")
+            children.append(Key(name=dotted, annotation=info.annotation, default=value, doc=said))
     return Section(name=name, doc=doc or inspect.cleandoc(model.__doc__ or ""), children=tuple(children))
 
 

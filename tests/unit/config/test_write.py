@@ -63,3 +63,12 @@ def test_the_active_config_is_yaml_with_sources_and_no_secret(tmp_path):
 def test_only_the_owner_may_read_the_file(tmp_path):
     write.save(tmp_path / "config.yaml", "")
     assert (tmp_path / "config.yaml").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_room_is_headed_by_its_own_description_not_by_that_of_its_last_key() -> None:
+    from ilab.config import keys
+    from ilab.config.schema import Config
+
+    sections = {part.name: part.doc for part in keys.tree(Config).children if isinstance(part, keys.Section)}
+    assert sections["training"].startswith("How a base model is fine-tuned")
+    assert sections["general"].startswith("What belongs to no room")

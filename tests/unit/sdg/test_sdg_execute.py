@@ -29,8 +29,9 @@ CHUNKS = [
 ]
 SEEDS = [
     Seed(leaf="knowledge/lake", kind=KNOWLEDGE, question="What is Lake Mirra?", answer="A crater lake.", context=TEXT),
-    Seed(
-        leaf="compositional_skills/greet", kind=FREEFORM_SKILL, question="Say hello", answer="Hello!", subject="greet"
+    *(
+        Seed(leaf="compositional_skills/greet", kind=FREEFORM_SKILL, question=f"Greet {who} now", answer="Hello you!")
+        for who in ("Ann", "Bob")
     ),
     Seed(
         leaf="compositional_skills/find",
@@ -54,9 +55,9 @@ def answers(messages: Sequence[Message]) -> str:
         return "Question: What do we know about the depth of Lake Mirra?"
     if "Context:" in asked:
         return "Context: Bob slept early.\nQuestion: Who slept early?\nAnswer: Bob."
-    if "Input:" in asked:
+    if "Answer:" in asked:
         return "Good day!"
-    return f"Greet person number {len(asked)}"
+    return f"- person number {len(asked)}"
 
 
 def likes_documents(request: ScoreRequest, continuation: str) -> float:
@@ -76,7 +77,7 @@ def generate(out: Path, teacher: object | None = None, **changes: object) -> dic
     return execute.generate(
         SEEDS,
         CHUNKS,
-        flow=flow.load("simple"),
+        flow=flow.load("full"),
         models=models(teacher),
         settings=SdgSettings(scale_factor=2, **changes),  # type: ignore[arg-type]
         out=out,
@@ -103,6 +104,12 @@ def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
     generate(tmp_path / "b", workers=1)
     for name in ("samples.jsonl", "rejected.jsonl", "funnel.json"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_a_new_skill_question_keeps_what_all_examples_begin_with(tmp_path: Path) -> None:
+    generate(tmp_path)
+    made = [row for row in jsonl.read(tmp_path / "samples.jsonl") if "greet" in row["leaf"] and row["origin"] != "seed"]
+    assert made and all(row["question"].startswith("Greet person number") for row in made)
 
 
 class Dying:

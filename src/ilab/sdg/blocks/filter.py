@@ -30,9 +30,8 @@ _NAME = re.compile(r"(?<![.!?]\s)(?<!^)\b[A-Z][\w'’-]{2,}")
 
 def rules(rows: list[Row], box: Box, tools: Tools, **options: Any) -> list[Row]:
     """Drop rows that break a rule that needs no model; `max_words` bounds the answer."""
-    del tools
     limit = int(options.get("max_words", 60))
-    return box.keep(rows, lambda row: _fault(row, limit))
+    return box.keep(rows, lambda row: _fault(row, limit) or _unlike_seeds(row, tools))
 
 
 def _fault(row: Row, limit: int) -> str:
@@ -53,6 +52,20 @@ def _fault(row: Row, limit: int) -> str:
     if len(bare) > 2 and bare in question.lower():
         return "answer stands in the question"
     return _unsupported(row, question, answer)
+
+
+def _unlike_seeds(row: Row, tools: Tools) -> str:
+    """A skill sample must look like the user's examples: about as long, and not an echo of its question."""
+    if row["kind"] != seeds.FREEFORM_SKILL or not tools.seeds:
+        return ""
+    for name in ("question", "answer"):
+        longest = max(len(getattr(seed, name).split()) for seed in tools.seeds)
+        if len(row[name].split()) > 1.5 * longest + 5:
+            return f"{name} is much longer than in the examples"
+    said = [set(re.findall(r"\w+", row[name].lower())) for name in ("question", "answer")]
+    if len(said[0] & said[1]) > 0.6 * len(said[1]):
+        return "the answer repeats the question"
+    return ""
 
 
 def _unsupported(row: Row, question: str, answer: str) -> str:

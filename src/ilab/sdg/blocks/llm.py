@@ -6,6 +6,7 @@ the seeds (the same for a unit), what varies last.
 
 from __future__ import annotations
 
+import os.path
 import re
 from typing import Any
 
@@ -46,15 +47,27 @@ def ask(rows: list[Row], box: Box, tools: Tools, **options: Any) -> list[Row]:
         parsed = _PARSERS[spec["parse"]](answer.text, spec)
         if not parsed:
             box.reject({**row, "raw": answer.text[:400]}, "the teacher's answer could not be read")
-        made += [{**row, **columns} for columns in parsed]
+        before = _JINJA.from_string(spec.get("before", "")).render(shared=shared_start(tools))
+        made += [{**row, **_after(columns, before, spec)} for columns in parsed]
     return made
+
+
+def shared_start(tools: Tools) -> str:
+    """What all seed questions of the leaf begin with, up to a word's end: the part that a new one must keep."""
+    common = os.path.commonprefix([seed.question for seed in tools.seeds])
+    return common[: max(common.rfind(mark) for mark in (" ", "\n")) + 1] if len(tools.seeds) > 1 else ""
+
+
+def _after(columns: Row, before: str, spec: dict[str, Any]) -> Row:
+    """The parsed columns with the fixed start put before the output again."""
+    return {**columns, spec["output"]: before + columns[spec["output"]]} if before else columns
 
 
 def _conversation(spec: dict[str, Any], row: Row, tools: Tools, number: int) -> list[Message]:
     turns = [messages.system(spec["system"])]
     for example in spec.get("examples", []):
         turns += [messages.user(example["user"].strip()), messages.assistant(example["assistant"].strip())]
-    context = {**row, "seeds": _rotated(tools.seeds, number), "number": number}
+    context = {**row, "seeds": _rotated(tools.seeds, number), "shared": shared_start(tools)}
     return [*turns, messages.user(_JINJA.from_string(spec["template"]).render(context).strip())]
 
 
@@ -77,7 +90,7 @@ def _params(spec: dict[str, Any], tools: Tools, number: int) -> GenerationParams
 
 
 def _line(text: str, spec: dict[str, Any]) -> list[Row]:
-    lines = [_LABEL.sub("", line).strip() for line in text.strip().splitlines() if line.strip()]
+    lines = [_LABEL.sub("", line).strip(' -*"“”') for line in text.strip().splitlines() if line.strip()]
     return [{spec["output"]: lines[0]}] if lines and lines[0] else []
 
 
