@@ -51,6 +51,7 @@ def run(plan: TrainPlan, report: Reporter) -> None:
 def _environment(plan: TrainPlan) -> dict[str, str]:
     """Threads, no network, and memory that is kept for the next step instead of going back to the system."""
     return {
+        **children.COMPUTE_ENV,
         "OMP_NUM_THREADS": str(plan.threads),
         "HF_HUB_OFFLINE": "1",
         "TOKENIZERS_PARALLELISM": "false",

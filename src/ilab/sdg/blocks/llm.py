@@ -6,7 +6,6 @@ the seeds (the same for a unit), what varies last.
 
 from __future__ import annotations
 
-import os.path
 import re
 from typing import Any
 
@@ -54,7 +53,9 @@ def ask(rows: list[Row], box: Box, tools: Tools, **options: Any) -> list[Row]:
 
 def shared_start(tools: Tools) -> str:
     """What all seed questions of the leaf begin with, up to a word's end: the part that a new one must keep."""
-    common = os.path.commonprefix([seed.question for seed in tools.seeds])
+    common = tools.seeds[0].question if tools.seeds else ""
+    while any(not seed.question.startswith(common) for seed in tools.seeds):
+        common = common[:-1]
     return common[: max(common.rfind(mark) for mark in (" ", "\n")) + 1] if len(tools.seeds) > 1 else ""
 
 
