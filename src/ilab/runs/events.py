@@ -50,7 +50,7 @@ class EventLog:
 
 @dataclass(slots=True, kw_only=True)
 class StageState:
-    """What is known of one stage: state is running, finished, skipped or failed."""
+    """What is known of one stage: state is running, finished, skipped, failed or interrupted."""
 
     name: str
     state: str = "running"
@@ -79,8 +79,12 @@ def fold(events: Iterable[dict[str, Any]], *, alive: bool) -> RunState:
         _apply(state, event)
     if alive:
         state.state = "running"
-    elif state.state == "running":
+        return state
+    if state.state == "running":
         state.state = "interrupted"
+    for stage in state.stages.values():
+        if stage.state == "running":
+            stage.state = "interrupted"
     return state
 
 

@@ -28,6 +28,8 @@ def find(root: Path, part: str, *, listener: Listener | None = None) -> RunFolde
     matches = [name for name in names if name.startswith(part) or name.endswith(part)]
     if len(matches) == 1:
         return RunFolder(root / matches[0], listener=listener)
+    if not names:
+        raise RunError("there are no runs yet", hint="`ilab customize` starts one")
     if not matches:
         raise RunError(f"no run matches `{part}`", hint="`ilab run list` shows the ids")
     raise RunError(f"`{part}` matches {len(matches)} runs: {', '.join(matches)}", hint="give more of the id")
