@@ -62,7 +62,7 @@ class Form:
 def write(statement: Statement, span: Span) -> list[Form]:
     """Questions about `span`, most natural first; none contains the answer."""
     clause, start = _clause(statement, span)
-    if clause is None or "respectively" in clause:
+    if clause is None or "respectively" in statement.text:
         return []
     before, after = clause[:start], clause[start + len(span.text) :]
     subject = _subject_for(statement, span)
@@ -87,7 +87,7 @@ def _clause(statement: Statement, span: Span) -> tuple[str | None, int]:
     piece, start = text[left:right], span.start - left
     if span.end > len(text):
         return None, 0
-    if left == 0:
+    if left == 0 or piece.startswith(statement.subject):
         return piece, start
     lead = statement.subject + (" " if re.match(rf"{VERBS}\b|[a-z]+(?:s|ed)\b", piece) else ", ")
     return lead + piece, start + len(lead)
@@ -118,6 +118,12 @@ def _plain(before: str, after: str, subject: str, span: Span) -> list[str]:
             words.pop(0)
         found += [f"What is the {' '.join(words)} of {subject}?", f"What {' '.join(words)} does {subject} have?"]
     found += _measures(after, subject, span)
+    side = re.match(r"(?: and [A-Z]\w+)? to the (north|south|east|west|left|right)\b", after)
+    if side and span.kind == spans.NAME:
+        found += [
+            f"What lies to the {side.group(1)} of {subject}?",
+            f"Which neighbour borders {subject} on the {side.group(1)}?",
+        ]
     found += _fronted(before, after, span)
     if not before.strip() and re.match(rf" {VERBS}\b", after):
         found.append(_tidy(f"{'Who' if ' by ' in after else 'What'}{after}"))

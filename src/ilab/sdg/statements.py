@@ -32,6 +32,10 @@ _OPENED = re.compile(
 _NO_SUBJECT = re.compile(
     r"(?i)^(?:in|on|at|as|one|most|before|after|there|next|ten|two|three|many|several|if|when|while)\b"
 )
+_CALLED = re.compile(
+    r"(?:this|which|it)(?: [a-z]+)? is (?:also )?(?:referred to as|known as|called|named) "
+    r"(?P<the>the )?(?P<name>[A-Z][\w ]+\w)"
+)
 _PLURAL = re.compile(r"^[Tt]he .*?\b[a-z]{3,}s(?: (?:of|for|in)\b|$)")
 """A subject in the plural, which "it" cannot mean."""
 _BRACKETS = re.compile(r"\s*\([^)]*\)")
@@ -88,6 +92,9 @@ def _resolve(sentence: str, before: str, topic: str) -> tuple[str, str]:
     inverted = _INVERTED.match(sentence)
     if inverted:
         return sentence, _shorten(inverted.group("subject"))
+    called = _CALLED.search(sentence)
+    if called and sentence.startswith(("A ", "An ")):
+        return _named(sentence, called), called["name"]
     match = _SUBJECT.match(_BRACKETS.sub("", sentence))
     if not match or _NO_SUBJECT.match(match.group("subject")):
         return sentence, before
@@ -101,6 +108,16 @@ def _replace_pronoun(sentence: str, word: str, before: str) -> str:
     if word in ("Its", "Their", "His", "Her"):
         return f"{before}'s{rest}"
     return f"{word} " + re.sub(r"^(means|shows|implies) (?:it|they)\b", rf"\1 {before}", rest.lstrip())
+
+
+def _named(sentence: str, called: re.Match[str]) -> str:
+    """ "A minor shower peaks ...; this shower is called the Xids" -> "The Xids (a minor shower) peaks ..." """
+    match = _SUBJECT.match(sentence) or re.match(r"^(?P<subject>An? [a-z ]+?) (?=[a-z]+s\b)", sentence)
+    if not match:
+        return sentence
+    subject = match["subject"]
+    article = "The " if called["the"] else ""
+    return f"{article}{called['name']} ({subject[0].lower()}{subject[1:]}){sentence[len(subject) :]}"
 
 
 def _name_inside(sentence: str, before: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ilab.records.chunks import Chunk
-from ilab.sdg import question_forms
+from ilab.sdg import aliases, question_forms
 from ilab.sdg import spans as span_finder
 from ilab.sdg import statements as statement_finder
 from ilab.sdg.blocks.base import Tools
@@ -42,9 +42,10 @@ def spans(rows: list[Row], box: Box, tools: Tools, **options: Any) -> list[Row]:
 
 
 def questions(rows: list[Row], box: Box, tools: Tools, **options: Any) -> list[Row]:
-    """Questions about the span of each row, in the `shapes` given; the answer becomes a sentence of its own."""
+    """Questions about the span of each row, in the `shapes` given, also under other names that the chunk mentions."""
     del tools
     shapes = options.get("shapes", ["plain", "in-place", "keywords"])
+    names = aliases.find(dict.fromkeys(row["statement"] for row in rows))
     made = []
     for row in rows:
         statement = statement_finder.Statement(
@@ -53,8 +54,16 @@ def questions(rows: list[Row], box: Box, tools: Tools, **options: Any) -> list[R
         forms = [f for f in question_forms.write(statement, span_finder.Span(**row["span"])) if f.shape in shapes]
         if not forms:
             box.reject(row, "no question could be made about it")
+        asked = [(form.text, form.shape) for form in forms]
+        asked += [
+            (aliases.other_names(text, names, answer=row["answer"]), shape)
+            for text, shape in asked
+            if shape == question_forms.PLAIN
+        ]
         made += [
-            {**row, "question": form.text, "shape": form.shape, "answer": as_sentence(row["answer"])} for form in forms
+            {**row, "question": text, "shape": shape, "answer": as_sentence(row["answer"])}
+            for text, shape in asked
+            if text
         ]
     return made
 
