@@ -54,7 +54,8 @@ def mix(
     """Write `phase1.jsonl` and `phase2.jsonl` below `out`.
 
     Phase 1: every chunk as text, sentences (`statements`: text and chunk id), questions of knowledge leaves, and half
-    of the general instructions. Phase 2: questions of skill leaves, the other half, and a replay of phase 1.
+    of the general instructions. Phase 2: questions of skill leaves, the other half, and a replay of phase 1. A phase
+    without anything of its own to learn gets an empty file.
     """
     prompt = settings.system_prompt
     asked = [sample for sample in samples if sample.kind == seeds.KNOWLEDGE]
@@ -68,7 +69,7 @@ def mix(
     replay = _draw(conversations(asked, settings.model_copy(update={"question_repeats": 1})), settings)
     second = skills + general[1::2] + (replay + documents if skills or replay else [])
     return MixSummary(
-        phase1=_write(out / "phase1.jsonl", first, settings.seed),
+        phase1=_write(out / "phase1.jsonl", first if texts or knowledge else [], settings.seed),
         phase2=_write(out / "phase2.jsonl", second if skills else [], settings.seed + 1),
     )
 

@@ -43,22 +43,28 @@ def customize(run: RunFolder, job: Job) -> Outcome:
     evaluated = evaluate.evaluate(
         run, job, checkpoint=chosen.checkpoint.path, prepared=prepared, proof=proof, base=base
     )
-    data = report.write(run, chosen=chosen, evaluated=evaluated, base=base, generated=generated, model_name=job.name)
+    data = report.write(run, job, chosen=chosen, proof=proof, evaluated=evaluated, base=base, generated=generated)
     model = register(run, job, chosen, evaluated, data)
     run.finish(_result(chosen, data, model))
     return Outcome(model=model, report=data)
 
 
 def _phases(run: RunFolder, job: Job, student: Path, mixed: Path, proof: Proof, base: Path) -> Chosen:
-    """Phase 1, the choice among its checkpoints, phase 2 from the winner, and the choice among all."""
+    """Knowledge, a choice among its checkpoints, skills from the winner, a choice again; an empty phase is left out."""
     settings = job.training
-    first = train.train(run, job, stage="05-train-1", model=student, rows=mixed / "phase1.jsonl", phase=settings.phase1)
-    chosen = train.choose(run, job, stage="06-select-1", candidates=first, proof=proof, base=base)
-    rows = mixed / "phase2.jsonl"
-    if not jsonl.count(rows):
-        return chosen
-    second = train.train(run, job, stage="07-train-2", model=chosen.checkpoint.path, rows=rows, phase=settings.phase2)
-    return train.choose(run, job, stage="07b-select-2", candidates=second, proof=proof, base=base)
+    phases = (
+        ("05-train-1", "06-select-1", mixed / "phase1.jsonl", settings.phase1),
+        ("07-train-2", "07b-select-2", mixed / "phase2.jsonl", settings.phase2),
+    )
+    model, chosen = student, None
+    for training, choosing, rows, phase in phases:
+        if not jsonl.count(rows):
+            continue
+        made = train.train(run, job, stage=training, model=model, rows=rows, phase=phase)
+        chosen = train.choose(run, job, stage=choosing, candidates=made, proof=proof, base=base)
+        model = chosen.checkpoint.path
+    assert chosen is not None, "generation raises NothingGenerated before there could be nothing to train"
+    return chosen
 
 
 def register(run: RunFolder, job: Job, chosen: Chosen, evaluated: Path, data: ReportData) -> ModelDir:

@@ -11,25 +11,31 @@ from ilab.evaluation.answers import read_answers
 from ilab.evaluation.report import data as parts
 from ilab.evaluation.report import html, markdown, screen
 from ilab.evaluation.report.data import ReportData
+from ilab.pipeline.baseline import Proof
+from ilab.pipeline.job import Job
 from ilab.pipeline.train import Chosen
-from ilab.records.scores import Answer, Scorecard
+from ilab.records.scores import Scorecard
 from ilab.runs import stage as stages
 from ilab.runs.folder import RunFolder
 
 
 def write(
-    run: RunFolder, *, chosen: Chosen, evaluated: Path, base: Path, generated: Path, model_name: str
+    run: RunFolder, job: Job, *, chosen: Chosen, proof: Proof, evaluated: Path, base: Path, generated: Path
 ) -> ReportData:
     """Write both reports into the run folder and return what they show."""
     card = Scorecard.from_json(json.loads((evaluated / "scorecard.json").read_text()))
+    told = {fact.id for part in proof.reported(job.evaluation) for fact in part}
+    before, after = (
+        [one for one in read_answers(folder / "answers.jsonl") if one.fact in told] for folder in (base, evaluated)
+    )
     data = ReportData(
-        title=f"What {model_name} learned",
+        title=f"What {job.name} learned",
         scorecard=card,
         run_id=run.id,
         command=" ".join(["ilab", *run.manifest.argv]),
         base_name="base model",
-        tuned_name=model_name,
-        questions=parts.question_rows(_told(base, evaluated), _told(evaluated, evaluated)),
+        tuned_name=job.name,
+        questions=parts.question_rows(before, after),
         examples=_examples(base, evaluated),
         funnel=_funnel(generated, run),
         losses=_losses(run),
@@ -56,13 +62,6 @@ def write(
 def lines(data: ReportData) -> list[str]:
     """The report as lines for a terminal."""
     return screen.to_screen(data)
-
-
-def _told(folder: Path, evaluated: Path) -> list[Answer]:
-    """The answers of `folder` to the questions of the report part (those that stand in the open-book half)."""
-    told = {one.fact for one in read_answers(evaluated / "answers.jsonl") if one.condition == "open"}
-    every = read_answers(folder / "answers.jsonl")
-    return [one for one in every if one.fact in told] if told else every
 
 
 def _examples(base: Path, evaluated: Path) -> list[parts.Example]:
