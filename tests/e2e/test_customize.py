@@ -66,7 +66,7 @@ def test_the_model_is_listed_and_answers_as_gguf_and_as_safetensors(done: Job) -
     assert any("tiny" in json.dumps(entry) for entry in listed)
     stored = done.home / "data" / "models" / "local" / "tiny"
     assert {"model.gguf", "model.safetensors", "MODEL.json"} <= {path.name for path in stored.iterdir()}
-    said = ilab(done, "model", "chat", "--model", "tiny", "--max-tokens", "8", "--qq", "What is Lake Mirra?")
+    said = ilab(done, "model", "chat", "-m", "tiny", "-t", "1.5", "--max-tokens", "8", "--qq", "What is Lake Mirra?")
     assert said.returncode == 0, said.stderr
 
 
