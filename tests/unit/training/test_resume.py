@@ -1,5 +1,6 @@
 """A training that is killed again and again ends with the very bytes of one that was left alone."""
 
+import multiprocessing
 import os
 import random
 import signal
@@ -12,6 +13,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the train extra")
 pytest.importorskip("transformers", reason="needs the train extra")
 
+from tests.unit.training import tiny_rows  # noqa: E402
 from tests.unit.training.tiny_rows import rows, tiny_model  # noqa: E402
 
 from ilab.base import digest, jsonl  # noqa: E402
@@ -24,6 +26,8 @@ from ilab.training.torch_state import Counters  # noqa: E402
 from ilab.training.train import make_plan  # noqa: E402
 
 MOST_KILLS = 25
+_SERVER = multiprocessing.get_context("forkserver")
+_SERVER.set_forkserver_preload(["ilab.training.torch_worker", "transformers"])
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -55,21 +59,21 @@ def begin(plan: TrainPlan, table: TokenTable) -> torch_loop.Training:
 
 
 def run_until_killed(plan: TrainPlan, table: TokenTable, seconds: float) -> bool:
-    """Train in a forked process and kill it after `seconds`; tells whether it had come to its end."""
-    child = os.fork()
-    if not child:
-        begin(plan, table).run(lambda: False)
-        os._exit(0)
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        ended, status = os.waitpid(child, os.WNOHANG)
-        if ended:
-            assert status == 0
-            return True
-        time.sleep(0.002)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    return False
+    """Train in a process of its own and kill it after `seconds`; tells whether it had come to its end.
+
+    The process is forked off a clean one that holds torch but no thread: forking pytest itself would copy the locks of
+    threads that other tests have started.
+    """
+    table.write(Path(plan.out) / "state" / "tokens.bin")
+    child = _SERVER.Process(target=tiny_rows.train_to_the_end, args=(plan.to_json(),))
+    child.start()
+    child.join(seconds)
+    if child.is_alive():
+        os.kill(child.pid or 0, signal.SIGKILL)
+        child.join()
+        return False
+    assert child.exitcode == 0
+    return True
 
 
 def results(out: Path) -> list[Any]:

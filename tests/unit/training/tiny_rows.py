@@ -46,3 +46,13 @@ def write_rows(path: Path, rows: Sequence[TrainRow]) -> Path:
 def tiny_model(folder: Path) -> Path:
     """A tiny model whose tokenizer knows the words of the rows."""
     return make_tiny_model(folder, texts=[DOCUMENT, *(text for pair in PAIRS for text in pair)])
+
+
+def train_to_the_end(plan: dict[str, object]) -> None:
+    """What the training child does; runs in a process of its own, which tests kill."""
+    import threading
+
+    from ilab.training import torch_worker
+    from ilab.training.plan import TrainPlan
+
+    assert torch_worker.work(TrainPlan.from_json(plan), threading.Event())
