@@ -10,7 +10,6 @@ The rules are English; "in place" and "keywords" are tolerable in any language w
 
 from __future__ import annotations
 
-import random
 import re
 from dataclasses import dataclass, replace
 
@@ -40,12 +39,6 @@ _LEFT_EDGE = re.compile(
 )
 _RIGHT_EDGE = re.compile(rf"[,;:—()]| which | that | while | and (?={VERBS}\b)| who ")
 _AUXILIARY = re.compile(r"^(?P<subject>.+?) (?P<aux>is|are|was|were|has|have|can|will) (?P<rest>.+)$")
-_SEARCHES = (
-    "{subject}, {words}?",
-    "Tell me about {subject}: {words}.",
-    "{words}, {subject}: which?",
-    "{subject}: what of {words}?",
-)
 _EXTENT = {
     "away": "far away",
     "distant": "far away",
@@ -81,31 +74,6 @@ def write(statement: Statement, span: Span) -> list[Form]:
     answer = span.text.lower()
     unique = {form.text: form for form in found if answer not in form.text.lower() and _says_enough(form.text)}
     return list(unique.values())
-
-
-def variations(statement: Statement, span: Span, count: int) -> list[str]:
-    """`count` searches for the span: its subject and a few content words of the statement, other ones each time.
-
-    Seeing one fact under many cues makes a model recall it under cues that it has not seen. The choice depends on the
-    text alone, so the same statement gives the same searches.
-    """
-    text, span = _without_asides(statement.text.rstrip("."), span)
-    subject = _subject_for(statement, span)
-    taken = set(subject.lower().split()) | set(span.text.lower().split())
-    near = [*_content(text[: span.start], taken)[-6:], *_content(text[span.end :], taken)[:4]]
-    found = []
-    for number in range(count):
-        choice = random.Random(f"{statement.text}|{span.text}|{number}")
-        words = [word for word in near if choice.random() < 0.5] or near[-1:]
-        lead = _SEARCHES[number % len(_SEARCHES)].format(subject=subject, words=" ".join(words))
-        if words and span.text.lower() not in lead.lower():
-            found.append(lead)
-    return list(dict.fromkeys(found))
-
-
-def _content(text: str, taken: set[str]) -> list[str]:
-    words = [word.strip("()'\"“”") for word in re.split(r"[\s,;:—]+", text)]
-    return [word for word in words if word and word.lower() not in _STOP and word.lower() not in taken]
 
 
 def _clause(statement: Statement, span: Span) -> tuple[str | None, int]:
@@ -223,7 +191,11 @@ def _question_word(before: str, after: str, span: Span) -> str:
 def _keywords(statement: Statement, span: Span, before: str, after: str, subject: str) -> str:
     taken = set(subject.lower().split()) | set(span.text.lower().split())
 
-    words = _content(before, taken)[-4:] + _content(after, taken)[:3]
+    def content(text: str) -> list[str]:
+        words = [word.strip("()'\"“”") for word in re.split(r"[\s,;:—]+", text)]
+        return [word for word in words if word and word.lower() not in _STOP and word.lower() not in taken]
+
+    words = content(before)[-4:] + content(after)[:3]
     lead = subject if subject == statement.topic or statement.topic in subject else f"{statement.topic}, {subject}"
     return f"{lead}: {' '.join(words)}?" if words else ""
 

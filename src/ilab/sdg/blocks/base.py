@@ -35,7 +35,6 @@ BLOCKS: dict[str, str] = {
     "statements": "ilab.sdg.blocks.document:statements",
     "spans": "ilab.sdg.blocks.document:spans",
     "questions": "ilab.sdg.blocks.document:questions",
-    "vary": "ilab.sdg.blocks.document:vary",
     "ask": "ilab.sdg.blocks.llm:ask",
     "rules": "ilab.sdg.blocks.filter:rules",
     "ground": "ilab.sdg.blocks.filter:ground",

@@ -48,7 +48,10 @@ def questions(rows: list[Row], box: Box, tools: Tools, **options: Any) -> list[R
     names = aliases.find(dict.fromkeys(row["statement"] for row in rows))
     made = []
     for row in rows:
-        forms = [f for f in question_forms.write(_statement(row), span_finder.Span(**row["span"])) if f.shape in shapes]
+        statement = statement_finder.Statement(
+            chunk=row["chunk"], text=row["statement"], original="", subject=row["subject"], topic=row["topic"]
+        )
+        forms = [f for f in question_forms.write(statement, span_finder.Span(**row["span"])) if f.shape in shapes]
         if not forms:
             box.reject(row, "no question could be made about it")
         asked = [(form.text, form.shape) for form in forms]
@@ -65,28 +68,10 @@ def questions(rows: list[Row], box: Box, tools: Tools, **options: Any) -> list[R
     return made
 
 
-def vary(rows: list[Row], box: Box, tools: Tools, **options: Any) -> list[Row]:
-    """For every fact that came this far, `count` more searches with other words; the rows given stay as they are."""
-    del box, tools
-    count = int(options.get("count", 3))
-    made: list[Row] = []
-    for row in {(row["statement"], row["answer"]): row for row in rows}.values():
-        statement = _statement(row)
-        texts = question_forms.variations(statement, span_finder.Span(**row["span"]), count)
-        made += [{**row, "question": text, "shape": "search"} for text in texts]
-    return rows + made
-
-
 def as_sentence(text: str) -> str:
     """A short answer as it is said: capital first letter, full stop."""
     text = text.strip()
     return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
-
-
-def _statement(row: Row) -> statement_finder.Statement:
-    return statement_finder.Statement(
-        chunk=row["chunk"], text=row["statement"], original="", subject=row["subject"], topic=row["topic"]
-    )
 
 
 def _chunk(row: Row) -> Chunk:
