@@ -36,7 +36,7 @@ class EvalSettings(BaseModel, extra="forbid", frozen=True):
     """The same for the keep-set."""
     selection_keep_margin: float = Field(0.03, ge=0, le=1)
     """A checkpoint that loses more keep-set accuracy than this (selection part) is not chosen."""
-    selection_slack: float = Field(1.0, ge=0)
+    selection_slack: float = Field(0.0, ge=0)
     """An earlier checkpoint is preferred when it is within this many standard errors of the best; 0 takes the best."""
     forgetting_penalty: float = Field(1.0, ge=0)
     """How much a lost point of keep-set accuracy weighs against a gained point on the document when choosing."""
