@@ -30,7 +30,7 @@ class Dataset:
 
 
 def make(run: RunFolder, job: Job, out: Path) -> list[Path]:
-    """Generate, mix, and publish the training files of a run into `out` under the seed's names."""
+    """Generate, mix, and publish the training files of a run into `out` under the names of the reference."""
     prepared = prepare(run, job)
     generated = generate.generate(run, job, prepared)
     proof = load_proof(job, generated / "samples.jsonl")
