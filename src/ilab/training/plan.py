@@ -17,8 +17,6 @@ from ilab.training.settings import PhaseSettings, TrainSettings
 from ilab.training.token_table import TokenTable
 
 SCHEMA_VERSION = 1
-_LARGEST_HALF = 0.75
-"""Two halves at the same time pay off while the larger one has at most this share of the tokens."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,20 +130,6 @@ def micro_batches(rows: Sequence[int], widths: Sequence[int], limit: int) -> lis
         packed[place].append(row)
         room[place] -= width
     return packed
-
-
-def halves(rows: Sequence[int], widths: Sequence[int]) -> list[list[int]]:
-    """Divide one packed row in two of about the same width, to be computed at the same time; longest first in each.
-
-    Rows that cannot be divided evenly enough to gain from it stay together.
-    """
-    parts: list[list[int]] = [[], []]
-    sizes = [0, 0]
-    for width, row in sorted(zip(widths, rows, strict=True), reverse=True):
-        place = sizes.index(min(sizes))
-        parts[place].append(row)
-        sizes[place] += width
-    return parts if max(sizes) <= _LARGEST_HALF * sum(sizes) else [[row for part in parts for row in part]]
 
 
 def learning_rate(step: int, total: int, settings: TrainSettings, *, peak: float) -> float:

@@ -28,6 +28,57 @@ _MOST_SHARE = 0.02
 """Saving the state may take at most this share of the time."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Packed:
+    """Rows side by side, ready for the network.
+
+    `ids` are (1, tokens), `inputs` the other arguments of the model; `targets` (labels) are the tokens to predict at
+    the positions `index`.
+    """
+
+    ids: torch.Tensor
+    inputs: dict[str, Any]
+    index: torch.Tensor
+    targets: torch.Tensor
+
+
+def pack(table: TokenTable, rows: list[int], device: torch.device) -> Packed:
+    """Put rows side by side. A row ends before its last trained token: that one is only predicted."""
+    ids: list[int] = []
+    targets: list[int] = []
+    positions: list[int] = []
+    widths = [table.width(row) for row in rows]
+    for row, width in zip(rows, widths, strict=True):
+        tokens, labels = table.row(row)
+        ids += tokens[:width]
+        targets += labels[1 : width + 1]
+        positions += range(width)
+    wanted = torch.tensor(targets)
+    index = (wanted != UNTRAINED).nonzero()[:, 0]
+    inputs = {
+        "position_ids": torch.tensor([positions]).to(device),
+        "use_cache": False,
+        "segments": torch_attention.group(widths),
+    }
+    return Packed(
+        ids=torch.tensor([ids]).to(device), inputs=inputs, index=index.to(device), targets=wanted[index].to(device)
+    )
+
+
+def add_gradients(model: Any, table: TokenTable, step: Step, settings: TrainSettings) -> tuple[float, int]:
+    """Add the gradients of one step to the model's; returns the mean loss in nats and the number of trained tokens."""
+    trained = sum(table.trained(row) for row in step.rows)
+    total = 0.0
+    for rows in planning.packed_rows(step, table, settings.max_batch_len):
+        packed = pack(table, rows, model.device)
+        with torch.autocast(model.device.type, torch.bfloat16, enabled=settings.precision == "bf16"):
+            inputs = packed.inputs | torch_vocabulary.embed(model, packed.ids)
+            loss = torch_vocabulary.loss(model, inputs, index=packed.index, targets=packed.targets, scale=1 / trained)
+        loss.backward()
+        total += loss.item()
+    return total, trained
+
+
 def make_optimizer(model: Any, settings: TrainSettings) -> torch.optim.AdamW:
     """AdamW with its moments in place; only matrices decay."""
     parameters = list(model.parameters())
