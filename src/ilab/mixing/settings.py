@@ -10,11 +10,11 @@ class MixSettings(BaseModel, extra="forbid", frozen=True):
 
     system_prompt: str = ""
     """Put before every conversation; empty for the model's own default."""
-    document_repeats: int = Field(3, ge=0)
+    document_repeats: int = Field(5, ge=0)
     """How often each chunk of a document stands in phase 1 as text to read."""
-    statement_repeats: int = Field(4, ge=0)
+    statement_repeats: int = Field(5, ge=0)
     """How often each sentence of the documents stands in phase 1 by itself, with its subject named."""
-    question_repeats: int = Field(5, ge=1)
+    question_repeats: int = Field(4, ge=1)
     """How often each knowledge question stands in phase 1, each time beside other questions."""
     questions_per_row: int = Field(6, ge=1)
     """Knowledge questions that share one conversation; 1 gives every question its own row."""
