@@ -61,7 +61,7 @@ def test_wrong_teacher_answers_are_rejected_with_their_reason(done: Job) -> None
     assert "999 metres" in rejected and "a number of the answer is not in the document" in rejected
 
 
-def test_the_model_is_listed_and_answers_as_gguf_and_as_safetensors(done: Job) -> None:
+def test_the_model_is_listed_holds_both_forms_and_answers(done: Job) -> None:
     listed = json.loads(ilab(done, "model", "list", "--json").stdout)
     assert any("tiny" in json.dumps(entry) for entry in listed)
     stored = done.home / "data" / "models" / "local" / "tiny"

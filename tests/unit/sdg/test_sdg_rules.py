@@ -52,9 +52,9 @@ def test_questions_about_a_number_name_the_subject() -> None:
 def test_a_year_is_asked_for_with_a_grammatical_question() -> None:
     [statement] = statements.of_chunk(chunk("The cluster was first discovered in 2010."))
     span = spans.find(statement.text)[-1]
-    assert "In which year was the cluster (Lake Mirra) first discovered?" in [
-        form.text for form in question_forms.write(statement, span)
-    ] or any(form.text.startswith("In which year was") for form in question_forms.write(statement, span))
+    asked = [form.text for form in question_forms.write(statement, span)]
+    assert "In which year was the cluster first discovered?" in asked
+    assert "The cluster was first discovered in which year?" in asked
 
 
 @settings(max_examples=200, deadline=None)
