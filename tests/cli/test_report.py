@@ -100,7 +100,7 @@ def test_a_real_process_keeps_data_and_errors_apart(tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
     failed = run_ilab("run", "show", "nothing", home=tmp_path, capture_output=True)
     assert (failed.returncode, failed.stdout) == (1, "")
-    assert failed.stderr == "error: no run matches `nothing`\nhint: `ilab run list` shows the ids\n"
+    assert failed.stderr == "error: there are no runs yet\nhint: `ilab customize` starts one\n"
 
 
 def test_a_closed_pipe_is_no_error(tmp_path):
