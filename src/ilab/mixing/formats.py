@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ilab.base import digest
@@ -12,6 +13,15 @@ from ilab.records import messages
 from ilab.records.chunks import Chunk
 from ilab.records.messages import Message
 from ilab.records.samples import Sample, TrainRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeepPair:
+    """A general instruction or question, and its answer."""
+
+    prompt: str
+    answer: str
+
 
 _NAMESPACE = uuid.UUID("6f1d4c1e-6d5c-4a53-9d0a-3d1f6d0f7a11")
 
@@ -48,9 +58,9 @@ def text_row(text: str, *, metadata: Mapping[str, Any]) -> TrainRow:
     return _row((Message(role="pretraining", content=text),), system_prompt="", metadata=metadata)
 
 
-def keep_row(prompt: str, answer: str, *, system_prompt: str = "") -> TrainRow:
-    """A general instruction with the untrained model's own answer."""
-    turns = (messages.user(prompt), messages.assistant(answer))
+def keep_row(pairs: Sequence[KeepPair], *, system_prompt: str = "") -> TrainRow:
+    """General instructions or questions with their answers, as the turns of one conversation."""
+    turns = tuple(turn for pair in pairs for turn in (messages.user(pair.prompt), messages.assistant(pair.answer)))
     return _row(turns, system_prompt=system_prompt, metadata={"leaf": "", "kind": "keep"})
 
 

@@ -14,18 +14,11 @@ import yaml
 
 from ilab.base import jsonl
 from ilab.mixing import formats
+from ilab.mixing.formats import KeepPair
 from ilab.mixing.settings import MixSettings
 from ilab.records import seeds
 from ilab.records.chunks import Chunk
 from ilab.records.samples import Sample, TrainRow
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeepPair:
-    """A general instruction and the untrained model's own answer."""
-
-    prompt: str
-    answer: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,32 +35,45 @@ def replay_prompts(limit: int) -> list[str]:
     return [str(prompt) for prompt in yaml.safe_load(text)["prompts"]][:limit]
 
 
+def general_pairs(limit: int) -> list[KeepPair]:
+    """The shipped general questions with short answers, at most `limit`."""
+    text = resources.files("ilab.mixing").joinpath("data/general.yaml").read_text(encoding="utf-8")
+    rows = yaml.safe_load(text)["pairs"][:limit]
+    return [KeepPair(prompt=str(row["question"]), answer=str(row["answer"])) for row in rows]
+
+
 def mix(
     samples: Sequence[Sample],
     chunks: Sequence[Chunk],
     *,
     statements: Sequence[tuple[str, str]],
     keep: Sequence[KeepPair],
+    general: Sequence[KeepPair] = (),
     settings: MixSettings,
     out: Path,
 ) -> MixSummary:
     """Write `phase1.jsonl` and `phase2.jsonl` below `out`.
 
-    Phase 1: every chunk as text, sentences (`statements`: text and chunk id), questions of knowledge leaves, and half
-    of the general instructions. Phase 2: questions of skill leaves, the other half, and a replay of phase 1. A phase
-    without anything of its own to learn gets an empty file.
+    Phase 1: every chunk as text, sentences (`statements`: text and chunk id), questions of knowledge leaves, half of
+    the general instructions (`keep`, answered by the untrained model), and the `general` questions. Phase 2: questions
+    of skill leaves, the other half, and a replay of phase 1. A phase without anything of its own to learn gets an empty
+    file.
     """
     prompt = settings.system_prompt
     asked = [sample for sample in samples if sample.kind == seeds.KNOWLEDGE]
     knowledge = conversations(asked, settings)
     skills = [formats.question_row(s, system_prompt=prompt) for s in samples if s.kind != seeds.KNOWLEDGE]
-    general = [formats.keep_row(pair.prompt, pair.answer, system_prompt=prompt) for pair in keep]
+    instructions = [formats.keep_row([pair], system_prompt=prompt) for pair in keep]
+    size = settings.questions_per_row
+    rehearsed = [
+        formats.keep_row(general[start : start + size], system_prompt=prompt) for start in range(0, len(general), size)
+    ]
     documents = [formats.document_row(chunk) for chunk in chunks]
     sentences = [formats.text_row(text, metadata={"kind": "sentence", "chunk": chunk}) for text, chunk in statements]
     texts = documents * settings.document_repeats + sentences * settings.statement_repeats
-    first = texts + knowledge + general[::2]
+    first = texts + knowledge + instructions[::2] + rehearsed
     replay = _draw(conversations(asked, settings.model_copy(update={"question_repeats": 1})), settings)
-    second = skills + general[1::2] + (replay + documents if skills or replay else [])
+    second = skills + instructions[1::2] + rehearsed[1::2] + (replay + documents if skills or replay else [])
     return MixSummary(
         phase1=_write(out / "phase1.jsonl", first if texts or knowledge else [], settings.seed),
         phase2=_write(out / "phase2.jsonl", second if skills else [], settings.seed + 1),

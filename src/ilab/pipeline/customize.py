@@ -38,7 +38,7 @@ def customize(run: RunFolder, job: Job) -> Outcome:
     generated = generate.generate(run, job, prepared)
     base = baseline.baseline(run, job, prepared, generated)
     proof = baseline.load_proof(job, generated / "samples.jsonl")
-    mixed = mix.mix(run, job, prepared, generated, base, proof)
+    mixed = mix.mix(run, job, prepared, generated, base / "replay.jsonl", proof)
     chosen = _phases(run, job, student.path, mixed, proof, base)
     evaluated = evaluate.evaluate(
         run, job, checkpoint=chosen.checkpoint.path, prepared=prepared, proof=proof, base=base

@@ -34,12 +34,7 @@ def make(run: RunFolder, job: Job, out: Path) -> list[Path]:
     prepared = prepare(run, job)
     generated = generate.generate(run, job, prepared)
     proof = load_proof(job, generated / "samples.jsonl")
-    empty = run.stages / "03-baseline"
-    empty.mkdir(parents=True, exist_ok=True)
-    replay = empty / "replay.jsonl"
-    if not replay.exists():
-        jsonl.write(replay, [])
-    mixed = mix(run, job, prepared, generated, empty, proof)
+    mixed = mix(run, job, prepared, generated, None, proof)
     return publish(mixed, generated, job, out)
 
 

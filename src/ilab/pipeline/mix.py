@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ilab.base import jsonl
+from ilab.base import digest, jsonl
 from ilab.mixing import mix as mixing
 from ilab.mixing import split
-from ilab.mixing.mix import KeepPair
+from ilab.mixing.formats import KeepPair
 from ilab.pipeline.baseline import Proof
 from ilab.pipeline.job import Job
 from ilab.pipeline.prepare import Prepared
+from ilab.records.chunks import Chunk
 from ilab.records.samples import Sample
 from ilab.runs.folder import RunFolder
 from ilab.runs.stage import StageBox, run_stage
-from ilab.sdg import statements
+from ilab.sdg import clauses, spans, statements
 
 
-def mix(run: RunFolder, job: Job, prepared: Prepared, generated: Path, replay: Path, proof: Proof) -> Path:
-    """The stage's folder, with phase1.jsonl, phase2.jsonl, heldout.jsonl."""
+def mix(run: RunFolder, job: Job, prepared: Prepared, generated: Path, replay: Path | None, proof: Proof) -> Path:
+    """The stage's folder, with phase1.jsonl, phase2.jsonl, heldout.jsonl.
+
+    `replay` is the file of the untrained student's own answers; None where none were asked for.
+    """
 
     def work(box: StageBox) -> Mapping[str, Any]:
         samples = [Sample.from_json(row) for row in jsonl.read(generated / "samples.jsonl")]
@@ -30,14 +35,15 @@ def mix(run: RunFolder, job: Job, prepared: Prepared, generated: Path, replay: P
         chunks = prepared.chunks()
         keep = [
             KeepPair(prompt=row["prompt"], answer=row["answer"])
-            for row in jsonl.read(replay / "replay.jsonl")
+            for row in (jsonl.read(replay) if replay else ())
             if row["whole"] and row["answer"]
         ]
         summary = mixing.mix(
             train,
             chunks,
-            statements=[(found.text, chunk.id) for chunk in chunks for found in statements.of_chunk(chunk)],
+            statements=statements_of(chunks),
             keep=keep,
+            general=mixing.general_pairs(job.mixing.general_rows),
             settings=job.mixing,
             out=box.folder,
         )
@@ -50,11 +56,22 @@ def mix(run: RunFolder, job: Job, prepared: Prepared, generated: Path, replay: P
     inputs: dict[str, Path | str] = {
         "samples": generated / "samples.jsonl",
         "chunks": prepared.folder / "chunks.jsonl",
-        "replay": replay / "replay.jsonl",
+        "replay": replay or "none",
+        "general": digest.of_value([asdict(pair) for pair in mixing.general_pairs(job.mixing.general_rows)]),
     }
     if job.evaluation.questions:
         inputs["questions"] = Path(job.evaluation.questions)
     return run_stage(run, "04-mix", settings=job.mixing, inputs=inputs, work=work)
+
+
+def statements_of(chunks: Sequence[Chunk]) -> list[tuple[str, str]]:
+    """What the chunks say, as (text, chunk id): every sentence, and the clauses of long ones, each standing alone."""
+    found = []
+    for chunk in chunks:
+        for statement in statements.of_chunk(chunk):
+            clauses_of = clauses.atoms(statement, spans.find(statement.text))
+            found += [(text, chunk.id) for text in (statement.text, *clauses_of)]
+    return found
 
 
 def divide(samples: list[Sample], proof: Proof, job: Job) -> tuple[list[Sample], list[tuple[Sample, str]]]:

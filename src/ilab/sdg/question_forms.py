@@ -1,54 +1,47 @@
 """Write questions about a span of a statement by rule: each is true by construction, none needs a model.
 
-Three shapes, from most to least natural:
-    plain       a grammatical question where a rule knows one: "What is the apparent magnitude of NGC 37?"
-    in place    the clause with a question word for the answer: "NGC 37 is about how many kiloparsecs in diameter?"
+One fact is asked for in many wordings, because a model that has seen a fact under one wording often cannot tell it
+under another (Allen-Zhu and Li, "Physics of language models 3.1", 2023). Shapes, from most to least natural:
+
+    attribute   a known property: "What is the apparent magnitude of NGC 37?", "How far away is NGC 37?"
+    direct      the clause turned into a question: "In which year did Phoenix first appear on a globe?"
+    indirect    the same as a request: "Tell me in which year Phoenix first appeared on a globe."
+    in-place    the clause with a question word for the answer: "Phoenix first appeared on a globe in which year?"
     keywords    subject and nearest content words, as in a search box: "NGC 37: lenticular galaxy, magnitude?"
 
-The rules are English; "in place" and "keywords" are tolerable in any language with spaces between words.
+The rules are English; "in-place" and "keywords" are tolerable in any language with spaces between words.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from zlib import crc32
 
-from ilab.sdg import spans
+from ilab.sdg import attributes, clauses, spans, verbs, wordings
+from ilab.sdg.clauses import Clause, Parts
 from ilab.sdg.spans import Span
 from ilab.sdg.statements import VERBS, Statement
 
-PLAIN, IN_PLACE, KEYWORDS = "plain", "in-place", "keywords"
+ATTRIBUTE, DIRECT, INDIRECT, IN_PLACE, KEYWORDS = "attribute", "direct", "indirect", "in-place", "keywords"
+SHAPES = (ATTRIBUTE, DIRECT, INDIRECT, IN_PLACE, KEYWORDS)
 
-_ATTRIBUTE = (
-    r"(?:magnitude|height|length|width|depth|diameter|radius|mass|size|age|type|class|kind|capacity|price|cost|"
-    r"temperature|population|weight|speed|area|distance|period|name|abbreviation|version|number|port|limit|rate|"
-    r"frequency|date|budget|deadline|address|colou?r|duration|level|value|score|percentage|share|code|title|role)"
-)
-_HEDGE = (
-    r"(?:roughly |around |about |some |approximately |only |almost |nearly |an estimated |over |more than |up to )?"
-)
-_ATTRIBUTE_BEFORE = re.compile(rf"((?:[a-z]+ )?(?:[a-z]+ )?{_ATTRIBUTE})(?: of| is| was|:)? {_HEDGE}$")
 _SMALL = frozenset("a an the of with and or to for by in on at from is was are were has have had that which as".split())
 _STOP = _SMALL | frozenset(
     "it its this these those be been being into than then there also not no any each some such who whom whose what "
     "when where how per about around roughly approximately while though but their his her they he she one first".split()
 )
-_LEFT_EDGE = re.compile(
-    rf", (?:and|which|while|as|whose|where|but|with|each|though|who) (?={VERBS}\b)?|, | which | that |; |: |—| \("
-    rf"| while | and (?={VERBS}\b)| who "
+_PREPOSITION = re.compile(
+    r"(?:^| )(?P<prep>in|on|at|by|from|to|of|with|for|since|after|before|under|within|into|between|as)(?: the| an?)?$"
 )
-_RIGHT_EDGE = re.compile(rf"[,;:—()]| which | that | while | and (?={VERBS}\b)| who ")
-_AUXILIARY = re.compile(r"^(?P<subject>.+?) (?P<aux>is|are|was|were|has|have|can|will) (?P<rest>.+)$")
-_EXTENT = {
-    "away": "far away",
-    "distant": "far away",
-    "old": "old",
-    "wide": "wide",
-    "long": "long",
-    "deep": "deep",
-    "high": "high",
-    "tall": "tall",
-}
+_HEDGE = re.compile(r"(?:^|(?<= ))(?:roughly|around|about|some|approximately|only|almost|nearly|an estimated|over) $")
+_DAY = re.compile(rf"\b(?:on|in) (?:\d{{1,2}}(?:[–-]\d{{1,2}})? )?{spans.MONTH} (?:\d{{1,2}},? )?$")
+"""The rest of a date before its year: "on 3 December "."""
+_REQUESTS = ("Tell me", "Do you know", "Please say", "Can you tell me", "I would like to know")
+_NOUN_BEFORE = re.compile(
+    r"(?:^|(?<= ))(?:(?:[Tt]he|a|an|its|his|their) )?(?P<noun>(?:[A-Z][a-z]+ )?[a-z][a-z-]+(?: [a-z][a-z-]+)?) $"
+)
+_MOST_WORDS = 26
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,143 +54,168 @@ class Form:
 
 def write(statement: Statement, span: Span) -> list[Form]:
     """Questions about `span`, most natural first; none contains the answer."""
-    clause, start = _clause(statement, span)
-    if clause is None or "respectively" in statement.text:
+    if span.kind in (spans.CLASS, spans.NATION):
+        return _finish([Form(shape=ATTRIBUTE, text=text) for text in attributes.of_named(span)], span)
+    clause = clauses.around(statement, span)
+    if clause is None or "respectively" in clause.text:
         return []
-    before, after = clause[:start], clause[start + len(span.text) :]
-    subject = _subject_for(statement, span)
-    found = [Form(shape=PLAIN, text=_tidy(text)) for text in _plain(before, after, subject, span)]
-    found.append(Form(shape=IN_PLACE, text=_tidy(f"{before}{_question_word(before, after, span)}{after}")))
-    keywords = _keywords(statement, span, before, after, subject)
-    if keywords:
-        found.append(Form(shape=KEYWORDS, text=keywords))
+    subject = statement.topic if span.text in statement.subject else statement.subject
+    found = [Form(shape=ATTRIBUTE, text=text) for text in attributes.questions(clause, subject, span)]
+    found += _subject_questions(clause, span)
+    if not found:
+        parts = clauses.take_apart(clause, statement.subject)
+        found += (_turned(parts, span) if parts else []) + _passive(clause, span)
+    asked = _asked(clause.before, clause.after, span)
+    if clause.whole or len(clause.text.split()) - len(statement.subject.split()) > 5:
+        found.append(Form(shape=IN_PLACE, text=f"{asked.before}{asked.what}{clause.after}"))
+        found.append(Form(shape=IN_PLACE, text=_short_in_place(asked, clause, subject)))
+    found += [
+        Form(shape=form.shape, text=text)
+        for form in found
+        if form.shape in (DIRECT, INDIRECT, IN_PLACE) and (text := wordings.reworded(form.text))
+    ]
+    found += [Form(shape=KEYWORDS, text=text) for text in _keywords(statement, span, clause, subject)]
+    return _finish(found, span)
+
+
+def _finish(found: list[Form], span: Span) -> list[Form]:
+    """Tidy the texts; leave out what gives the answer away, says too little, is too long, or stands there already."""
     answer = span.text.lower()
-    unique = {form.text: form for form in found if answer not in form.text.lower() and _says_enough(form.text)}
+    unique: dict[str, Form] = {}
+    for form in found:
+        text = _tidy(form.text)
+        if answer not in text.lower() and _says_enough(text) and len(text.split()) <= _MOST_WORDS:
+            unique.setdefault(text, Form(shape=form.shape, text=text))
     return list(unique.values())
 
 
-def _clause(statement: Statement, span: Span) -> tuple[str | None, int]:
-    """The clause around the span, made to stand alone, and where the span starts in it."""
-    text, span = _without_asides(statement.text.rstrip("."), span)
-    left = 0
-    for match in _LEFT_EDGE.finditer(text, 0, span.start):
-        left = match.end()
-    right_match = _RIGHT_EDGE.search(text, span.end)
-    right = right_match.start() if right_match else len(text)
-    piece, start = text[left:right], span.start - left
-    if span.end > len(text):
-        return None, 0
-    if left == 0 or piece.startswith(statement.subject):
-        return piece, start
-    lead = statement.subject + (" " if re.match(rf"{VERBS}\b|[a-z]+(?:s|ed)\b", piece) else ", ")
-    return lead + piece, start + len(lead)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """What is asked for: the question words, the preposition before them, and the text before both."""
+
+    before: str
+    what: str
+    preposition: str = ""
+
+    @property
+    def fronted(self) -> str:
+        """The question words with their preposition: "in which year"; "where" for a place."""
+        if self.what == "what" and self.preposition in ("in", "at"):
+            return "where"
+        return f"{self.preposition} {self.what}".strip()
+
+    @property
+    def stem(self) -> str:
+        """The text before, without the preposition that moves to the front."""
+        if not self.preposition:
+            return self.before
+        return _PREPOSITION.sub("", self.before.rstrip()) + " "
 
 
-def _without_asides(text: str, span: Span) -> tuple[str, Span]:
-    """Drop remarks in brackets that do not hold the span; the span moves with its text."""
-    for match in reversed(list(re.finditer(r"\s*\([^()]*\)", text))):
-        if match.end() <= span.start:
-            length = match.end() - match.start()
-            span = replace(span, start=span.start - length, end=span.end - length)
-        elif match.start() < span.end:
-            continue
-        text = text[: match.start()] + text[match.end() :]
-    return text, span
+def _asked(before: str, after: str, span: Span) -> _Asked:
+    """Find the question words for the span at the end of `before`; a noun that names its class goes into them."""
+    before = _HEDGE.sub("", before.rstrip('"“'))
+    if span.kind == spans.DATE and span.text.isdigit():
+        before = _DAY.sub("in ", before)
+    if span.kind in (spans.COUNT, spans.NUMBER):
+        before = re.sub(r"\b(?:the|these|those) $", "", before)
+    if span.kind == spans.NAME and (match := _NOUN_BEFORE.search(before)) and _is_class(match["noun"]):
+        noun = match["noun"].split()
+        before = before[: match.start()]
+        kept = noun if len(noun) < 2 or _is_class(noun[0]) else noun[1:]
+        before += f"{noun[0]} " if len(kept) < len(noun) else ""
+        what = f"which {' '.join(kept)}"
+    else:
+        what = attributes.question_word(before, after, span)
+    found = _PREPOSITION.search(before.rstrip())
+    if found and found["prep"] in ("of", "as", "to", "between") and span.kind not in (spans.DATE, spans.NAME):
+        found = None
+    return _Asked(before=before, what=what, preposition=found["prep"] if found else "")
 
 
-def _subject_for(statement: Statement, span: Span) -> str:
-    return statement.topic if span.text in statement.subject else statement.subject
+def _is_class(noun: str) -> bool:
+    words = noun.split()
+    return not any(
+        word in _STOP or word in spans.SMALL_NUMBERS or word.endswith(("ing", "ly")) or verbs.is_participle(word)
+        for word in words
+    ) and not verbs.base_form(words[0] if not words[0].endswith("s") else "")
 
 
-def _plain(before: str, after: str, subject: str, span: Span) -> list[str]:
-    found = []
-    attribute = _ATTRIBUTE_BEFORE.search(before)
-    if attribute:
-        words = attribute.group(1).split()
-        while words[0] in _SMALL:
-            words.pop(0)
-        found += [f"What is the {' '.join(words)} of {subject}?", f"What {' '.join(words)} does {subject} have?"]
-    found += _measures(after, subject, span)
-    side = re.match(r"(?: and [A-Z]\w+)? to the (north|south|east|west|left|right)\b", after)
-    if side and span.kind == spans.NAME:
-        found += [
-            f"What lies to the {side.group(1)} of {subject}?",
-            f"Which neighbour borders {subject} on the {side.group(1)}?",
-        ]
-    found += _fronted(before, after, span)
-    if not before.strip() and re.match(rf" {VERBS}\b", after):
-        found.append(_tidy(f"{'Who' if ' by ' in after else 'What'}{after}"))
-    if span.kind == spans.KIND and re.search(r"\b(?:is|was)\s$", before):
-        found.append(f"What kind of {span.text.split()[-1]} is {subject}?")
-    if re.search(r"\b(?:called|named|known as|referred to as)(?: the)? $", before):
-        found += [f"What is {subject} called?", f"By which name is {subject} known?"]
-    return found
-
-
-def _measures(after: str, subject: str, span: Span) -> list[str]:
-    words = span.text.split()
-    if span.kind != spans.NUMBER:
+def _turned(parts: Parts, span: Span) -> list[Form]:
+    """The clause as a direct question and as a request."""
+    asked = _asked(parts.between, parts.after, span)
+    if _hangs(parts, asked, span):
         return []
-    if words[-1] in _EXTENT:
-        unit = (
-            [f"How many {' '.join(words[-3:-1])} away is {subject}?"]
-            if words[-1] in ("away", "distant") and len(words) > 3
-            else []
-        )
-        return [f"How {_EXTENT[words[-1]]} is {subject}?", *unit]
-    dimension = re.match(r"(?: \([^)]*\))? in (diameter|length|width|height|radius|depth|size)", after)
-    if dimension:
-        return [f"What is the {dimension.group(1)} of {subject}?", f"How large is {subject} in {dimension.group(1)}?"]
-    return []
+    auxiliary, base = parts.question_verb
+    told = f"{parts.verb} {parts.adverb}" if auxiliary == parts.verb else f"{parts.adverb}{parts.verb} "
+    direct = f"{asked.fronted} {auxiliary} {parts.subject} {parts.adverb}{base} {asked.stem}{parts.after}"
+    request = _REQUESTS[crc32((parts.subject + span.text).encode()) % len(_REQUESTS)]
+    indirect = f"{request} {asked.fronted} {parts.subject} {told}{asked.stem}{parts.after}"
+    return [Form(shape=DIRECT, text=direct), Form(shape=INDIRECT, text=indirect)]
 
 
-def _fronted(before: str, after: str, span: Span) -> list[str]:
-    """Move the question word to the front where subject and auxiliary can be told apart."""
-    match = _AUXILIARY.match(before)
-    if not match or len(match.group("subject").split()) > 8:
+def _hangs(parts: Parts, asked: _Asked, span: Span) -> bool:
+    """Whether the span hangs on something else than the verb, so that it cannot move to the front."""
+    between = parts.between.split()
+    if parts.after.startswith((" and ", "'s", "’s")) or asked.stem.rstrip().endswith((" and", " the", " of the")):
+        return True
+    if not between and parts.verb in verbs.BE and span.kind in (spans.NAME, spans.KIND, spans.QUOTE):
+        return True
+    if span.kind == spans.NUMBER and ("-" in span.text or span.text.endswith("times")):
+        return True
+    return len(between) > 9 or any(verbs.is_participle(word) for word in between[1:])
+
+
+def _subject_questions(clause: Clause, span: Span) -> list[Form]:
+    """The span is the subject itself: "What is a lenticular galaxy of apparent magnitude 14.66?"."""
+    if clause.before.strip() not in ("", "The", "the") or not re.match(rf",? {VERBS}\b", clause.after):
         return []
-    subject, aux, rest = match.group("subject", "aux", "rest")
-    if span.kind == spans.DATE and (when := re.search(r"\s*(in|on|around|since|after)(?: the)?\s*$", rest)):
-        lead = "In which year" if re.fullmatch(r"\d{4}", span.text) and when.group(1) == "in" else "When"
-        return [_tidy(f"{lead} {aux} {subject} {rest[: when.start()]}{after}")]
-    if span.kind == spans.NAME and (agent := re.search(r"\s*\bby\s*$", rest)):
-        return [_tidy(f"By whom {aux} {subject} {rest[: agent.start()]}{after}")]
-    if span.kind == spans.COUNT and not rest.strip():
-        return [_tidy(f"How many {' '.join(span.text.split()[1:])} {aux} {subject}{after}")]
-    return []
+    acts = not re.match(r",? (?:is|are|was|were)\b", clause.after)
+    who = "Who" if span.kind == spans.NAME and acts and attributes.is_person(span.text) else "What"
+    return [Form(shape=DIRECT, text=f"{who}{clause.after.lstrip(',')}")]
 
 
-def _question_word(before: str, after: str, span: Span) -> str:
-    words = span.text.split()
-    if span.kind == spans.DATE:
-        return (
-            "which year"
-            if re.fullmatch(r"\d{4}", span.text)
-            else "when"
-            if not before.rstrip().endswith((" in", " on", " of"))
-            else "what date"
-        )
-    if span.kind == spans.COUNT:
-        return f"how many {' '.join(words[1:])}"
-    if span.kind == spans.NUMBER:
-        if words[-1] in _EXTENT:
-            return f"how {_EXTENT[words[-1]]}"
-        return f"how many {' '.join(words[1:])}" if len(words) > 1 else "what number"
-    if span.kind == spans.NAME and re.search(r"\bby $", before):
-        return "whom"
-    return "what"
+def _passive(clause: Clause, span: Span) -> list[Form]:
+    """A noun with a participle before the span: "a globe published in 1597" -> "When was a globe published?"."""
+    words = clause.before.rstrip().split()
+    place = max((i for i, word in enumerate(words) if verbs.is_participle(word)), default=-1)
+    if place < 1 or len(words) - place > 6:
+        return []
+    start = next(
+        (i for i in range(place - 1, max(-1, place - 6), -1) if words[i] in ("a", "an", "the") or words[i].isdigit()),
+        -1,
+    )
+    asked = _asked(" ".join(words[place + 1 :]) + " ", "", span)
+    if start < 0 or not asked.preposition or clause.after.startswith(" and "):
+        return []
+    noun = " ".join(words[start:place])
+    number = "were" if words[place - 1].endswith("s") else "was"
+    text = f"{asked.fronted} {number} {noun} {words[place]} {asked.stem}"
+    return [Form(shape=DIRECT, text=text)]
 
 
-def _keywords(statement: Statement, span: Span, before: str, after: str, subject: str) -> str:
+def _short_in_place(asked: _Asked, clause: Clause, subject: str) -> str:
+    """The in-place form with the nearest words only."""
+    before, after = asked.before.split()[-5:], clause.after.split()[:3]
+    lead = "" if subject.split()[-1] in before else f"{subject}: "
+    return f"{lead}{' '.join(before)} {asked.what} {' '.join(after)}"
+
+
+def _keywords(statement: Statement, span: Span, clause: Clause, subject: str) -> list[str]:
+    """Nearest content words behind the subject: those on both sides, and those before the answer alone."""
     taken = set(subject.lower().split()) | set(span.text.lower().split())
 
     def content(text: str) -> list[str]:
         words = [word.strip("()'\"“”") for word in re.split(r"[\s,;:—]+", text)]
         return [word for word in words if word and word.lower() not in _STOP and word.lower() not in taken]
 
-    words = content(before)[-4:] + content(after)[:3]
+    before, after = content(clause.before), content(clause.after)
     lead = subject if subject == statement.topic or statement.topic in subject else f"{statement.topic}, {subject}"
-    return f"{lead}: {' '.join(words)}?" if words else ""
+    both = before[-4:] + after[:3]
+    found = [f"{lead}: {' '.join(both)}"] if both else []
+    if len(before) > 1 and subject != statement.topic:
+        found.append(f"{' '.join(before[-3:])} {subject}")
+    return found
 
 
 def _says_enough(question: str) -> bool:
@@ -206,7 +224,8 @@ def _says_enough(question: str) -> bool:
 
 
 def _tidy(text: str) -> str:
-    text = re.sub(
-        r"(?<=.) (The|A|An) (?=[a-z]|\w+[a-z]s\b)", lambda match: match.group(0).lower(), re.sub(r"\s+", " ", text)
-    ).strip(" .,;:—?")
-    return text[:1].upper() + text[1:] + "?"
+    text = text.replace(' ""', "").replace('"what"', "what").replace('" what "', "what")
+    text = re.sub(r"\s+", " ", text).strip(" .,;:—?")
+    text = re.sub(r"(?<=.) (The|A|An) ", lambda match: match.group(0).lower(), text)
+    text = re.sub(r" (?=[,;:'’”])", "", text)
+    return text[:1].upper() + text[1:] + ("." if text.startswith(("Tell", "Please", "I would")) else "?")

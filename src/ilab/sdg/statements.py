@@ -11,7 +11,9 @@ from dataclasses import dataclass
 
 from ilab.base.sentences import sentences
 from ilab.records.chunks import Chunk
+from ilab.sdg import verbs
 
+_MONTH = "January|February|March|April|May|June|July|August|September|October|November|December"
 VERBS = (
     r"(?:is|are|was|were|has|have|had|can|could|will|would|may|might|must|does|did|lies|lie|stands|began|begins|"
     r"became|appeared|appears|contains|includes|included|incorporated|flows|opened|closed|published|discovered|"
@@ -30,7 +32,7 @@ _OPENED = re.compile(
     rf"(?P<subject>(?:[A-Z]|the |an? )[^,]{{1,60}}?),? {_ADVERB}{VERBS}\b"
 )
 _NO_SUBJECT = re.compile(
-    r"(?i)^(?:in|on|at|as|one|most|before|after|there|next|ten|two|three|many|several|if|when|while)\b"
+    r"(?i)^(?:in|on|at|as|one(?! name)|most|before|after|there|next|ten|two|three|many|several|if|when|while)\b"
 )
 _CALLED = re.compile(
     r"(?:this|which|it)(?: [a-z]+)? is (?:also )?(?:referred to as|known as|called|named) "
@@ -39,6 +41,7 @@ _CALLED = re.compile(
 _PLURAL = re.compile(r"^[Tt]he .*?\b[a-z]{3,}s(?: (?:of|for|in)\b|$)")
 """A subject in the plural, which "it" cannot mean."""
 _BRACKETS = re.compile(r"\s*\([^)]*\)")
+_PERSON = re.compile(r"\b[A-Z][a-zà-ÿ]+ (?:(?:de|von|van|la) )?[A-Z][a-zà-ÿ]+\b")
 _PAGE_NOUNS = frozenset({"constellation", "company", "product", "city", "country", "project", "software", "system"})
 """Common nouns by which a page calls its own topic."""
 
@@ -57,13 +60,17 @@ class Statement:
 def of_chunk(chunk: Chunk) -> list[Statement]:
     """The statements of `chunk` in order; headings are left out."""
     topic = topic_of(chunk)
+    noun = page_noun(chunk)
     found: list[Statement] = []
     for paragraph in re.split(r"\n\s*\n", chunk.text):
         if paragraph.lstrip().startswith("#") or paragraph.lstrip().startswith("|"):
             continue
-        subject = topic
-        for sentence in sentences(" ".join(paragraph.split())):
-            text, subject = _resolve(sentence, subject, topic)
+        subject, person = topic, ""
+        for sentence in sentences(_spelled_out(" ".join(paragraph.split()), noun, topic)):
+            personal = re.match(r"(?:He|She|His|Her)\b", sentence) is not None
+            text, subject = _resolve(sentence, person if personal and person else subject, topic)
+            if found_person := _PERSON.search(subject):
+                person = found_person.group(0)
             found.append(Statement(chunk=chunk.id, text=text, original=sentence, subject=subject, topic=topic))
     return found
 
@@ -71,6 +78,19 @@ def of_chunk(chunk: Chunk) -> list[Statement]:
 def topic_of(chunk: Chunk) -> str:
     """What the whole page is about: its title without a remark in brackets."""
     return re.sub(r"\s*\([^)]*\)\s*$", "", chunk.title).strip() or chunk.heading or chunk.leaf.rsplit("/", 1)[-1]
+
+
+def page_noun(chunk: Chunk) -> str:
+    """The common noun by which a page calls its topic: the remark in its title, "Phoenix (constellation)"."""
+    match = re.search(r"\(([a-z]+)\)\s*$", chunk.title)
+    return match.group(1) if match else ""
+
+
+def _spelled_out(text: str, noun: str, topic: str) -> str:
+    """Name the topic where the page says "the constellation", and write elided dates out: "July 3 to July 18"."""
+    if noun:
+        text = re.sub(rf"\b(?<!^)(?:the|this) {noun}\b(?! [a-z]*(?:s|of)\b| [A-Z])", topic, text)
+    return re.sub(rf"\b({_MONTH}) (\d{{1,2}}) to (\d{{1,2}})\b", r"\1 \2 to \1 \3", text)
 
 
 def _resolve(sentence: str, before: str, topic: str) -> tuple[str, str]:
@@ -95,10 +115,21 @@ def _resolve(sentence: str, before: str, topic: str) -> tuple[str, str]:
     called = _CALLED.search(sentence)
     if called and sentence.startswith(("A ", "An ")):
         return _named(sentence, called), called["name"]
-    match = _SUBJECT.match(_BRACKETS.sub("", sentence))
+    plain = _BRACKETS.sub("", re.sub(r"—[^—]*—", " ", sentence))
+    match = _SUBJECT.match(plain)
+    if not match and (found := _acting_subject(plain)):
+        return sentence, found
     if not match or _NO_SUBJECT.match(match.group("subject")):
-        return sentence, before
+        return sentence, topic
     return sentence, _shorten(match.group("subject"))
+
+
+def _acting_subject(sentence: str) -> str:
+    """The words before a full verb: "Ada Holm mapped the lake" -> "Ada Holm"; empty where they are no plain subject."""
+    words = sentence.split()
+    subject = " ".join(words[: verbs.find_finite(words)])
+    plain = subject and len(words) > 2 and "," not in subject and len(subject.split()) < 9
+    return _shorten(subject) if plain and not _NO_SUBJECT.match(subject) else ""
 
 
 def _replace_pronoun(sentence: str, word: str, before: str) -> str:
@@ -129,7 +160,7 @@ def _name_inside(sentence: str, before: str) -> str:
 
 def _shorten(subject: str) -> str:
     """ "The brightest star, Alpha Phoenicis" -> "Alpha Phoenicis"; "A, B and C" stays whole."""
-    subject = _BRACKETS.sub("", subject).strip(" ,")
+    subject = re.sub(r"—[^—]*—?$", "", _BRACKETS.sub("", subject)).strip(" ,")
     if re.search(r", .+ and ", subject):
         return subject
     parts = [part.strip() for part in subject.split(",") if part.strip()]

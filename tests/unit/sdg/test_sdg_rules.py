@@ -30,7 +30,7 @@ def texts(sentence: str) -> list[str]:
 
 def test_numbers_names_dates_and_kinds_are_found() -> None:
     assert texts("Lake Mirra is a crater lake in the north of Talland.") == ["Lake Mirra", "a crater lake", "Talland"]
-    assert texts("It was mapped by Ada Holm on 3 May 1887.") == ["Ada Holm", "3 May 1887"]
+    assert texts("It was mapped by Ada Holm on 3 May 1887.") == ["Ada Holm", "3 May 1887", "1887"]
     assert "412 metres deep" in texts("It is 412 metres deep.")
     assert "two islands" in texts("The lake has two islands.")
 

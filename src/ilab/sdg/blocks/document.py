@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from ilab.records.chunks import Chunk
@@ -31,20 +32,22 @@ def spans(rows: list[Row], box: Box, tools: Tools, **options: Any) -> list[Row]:
             "statement": found.text,
             "subject": found.subject,
             "topic": found.topic,
-            "span": {"kind": span.kind, "text": span.text, "start": span.start, "end": span.end},
+            "span": asdict(span),
             "answer": span.text,
         }
         for row in rows
         for found in statement_finder.of_chunk(_chunk(row))
         for span in span_finder.find(found.text)
-        if span.text.lower() != found.topic.lower()  # everything on the page is about its topic
+        # Everything on the page is about its topic; "these" and "those" do not say what they mean.
+        if found.topic.lower() not in (span.text.lower(), span.of.lower())
+        and not found.subject.startswith(("These ", "Those "))
     ]
 
 
 def questions(rows: list[Row], box: Box, tools: Tools, **options: Any) -> list[Row]:
     """Questions about the span of each row, in the `shapes` given, also under other names that the chunk mentions."""
     del tools
-    shapes = options.get("shapes", ["plain", "in-place", "keywords"])
+    shapes = options.get("shapes", question_forms.SHAPES)
     names = aliases.find(dict.fromkeys(row["statement"] for row in rows))
     made = []
     for row in rows:
@@ -58,7 +61,7 @@ def questions(rows: list[Row], box: Box, tools: Tools, **options: Any) -> list[R
         asked += [
             (aliases.other_names(text, names, answer=row["answer"]), shape)
             for text, shape in asked
-            if shape == question_forms.PLAIN
+            if shape in (question_forms.ATTRIBUTE, question_forms.DIRECT)
         ]
         made += [
             {**row, "question": text, "shape": shape, "answer": as_sentence(row["answer"])}

@@ -93,19 +93,25 @@ def ground(rows: list[Row], box: Box, tools: Tools, **options: Any) -> list[Row]
 
     gain = (log P(answer | chunk, question) - log P(answer | question)) / tokens, in nats per token. Rows below
     `min_gain` are rejected: either the chunk does not support the answer, or nobody needs the chunk to give it.
+    With `per: fact` the first question of each fact is asked for all its wordings, which say the same by construction.
     """
     if not rows:
         return []
     least = float(options.get("min_gain", 0.0))
-    requests = [request for row in rows for request in _with_and_without(row, tools)]
-    scores = tools.scorer.score(requests)
-    for index, row in enumerate(rows):
-        seen, blind = scores[2 * index][0], scores[2 * index + 1][0]
-        row["scores"] = {
-            **row.get("scores", {}),
+    facts: dict[tuple[str, ...], list[Row]] = {}
+    for number, row in enumerate(rows):
+        name = (row.get("statement", ""), row["answer"]) if options.get("per") == "fact" else (str(number),)
+        facts.setdefault(name, []).append(row)
+    requests = [request for same in facts.values() for request in _with_and_without(same[0], tools)]
+    scores = iter(tools.scorer.score(requests))
+    for same in facts.values():
+        seen, blind = next(scores)[0], next(scores)[0]
+        found = {
             "grounding_gain": round((seen.logprob - blind.logprob) / max(1, seen.tokens), 4),
             "open_book_logprob": round(seen.logprob / max(1, seen.tokens), 4),
         }
+        for row in same:
+            row["scores"] = {**row.get("scores", {}), **found}
     return box.keep(
         rows,
         lambda row: (
