@@ -57,9 +57,8 @@ class Job:
             "evaluation.keepset": FIXTURES / "keepset.yaml",
             "evaluation.examples": 1,
             "mixing.keep_rows": 2,
-            "mixing.general_rows": 6,
             "mixing.document_repeats": 2,
-            "mixing.question_repeats": 1,
+            "mixing.questions_per_fact": 2,
             "sdg.scale_factor": 2,
             "sdg.flow": "full",
         }

@@ -1,6 +1,6 @@
 """One suite for every engine: start, answer, stream, refuse, die, stop. Real processes, real (if small) models.
 
-llama.cpp runs the GGUF file that ILAB_TEST_GGUF names; the torch engine runs a tiny model made here.
+Both engines run a tiny model made here; llama.cpp runs the GGUF file that ILAB_TEST_GGUF names, if it names one.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from ilab.errors import ConfigError, EngineError, MissingExtra, MissingModel, Po
 from ilab.llm.http import HttpChatModel
 from ilab.llm.pool import run_ordered
 from ilab.llm.port import GenerationParams, ScoreRequest
+from ilab.models.convert import safetensors_to_gguf
 from ilab.records.messages import Message, user
 from ilab.records.models import GGUF, SAFETENSORS, ModelDir
 from ilab.serving.engine import RunningEngine, serve_forever, start_engine
@@ -42,20 +43,20 @@ def torch_model(root: Path) -> ModelDir:
     return ModelDir(name="org/tiny", path=folder, format=SAFETENSORS, context_length=2048)
 
 
-def llama_model() -> ModelDir:
+def llama_model(root: Path) -> ModelDir:
     try:
         lazy.check("xllamacpp", feature="llama.cpp", extra="serve")
     except MissingExtra:
         pytest.skip("needs the serve extra")
-    path = Path(os.environ.get("ILAB_TEST_GGUF", ""))
-    if not path.is_file():
-        pytest.skip("ILAB_TEST_GGUF names no GGUF file")
-    return ModelDir(name="org/small", path=path, format=GGUF, context_length=8192)
+    given = os.environ.get("ILAB_TEST_GGUF")
+    path = Path(given) if given else safetensors_to_gguf(make_tiny_model(root / "tiny", texts=TEXTS), root / "t.gguf")
+    return ModelDir(name="org/small", path=path, format=GGUF, context_length=8192 if given else 2048)
 
 
 @pytest.fixture(scope="module", params=["torch", "llama-cpp"])
 def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> ModelDir:
-    return torch_model(tmp_path_factory.mktemp("models")) if request.param == "torch" else llama_model()
+    make = torch_model if request.param == "torch" else llama_model
+    return make(tmp_path_factory.mktemp("models"))
 
 
 @pytest.fixture(scope="module")

@@ -53,7 +53,6 @@ def test_the_embedded_model_learns_a_page_and_forgets_little(tmp_path: Path) -> 
     settings = {
         "training.checkpoints_per_phase": 1,
         "mixing.keep_rows": 12,
-        "mixing.general_rows": 60,
         "mixing.statement_repeats": 3,
         "mixing.document_repeats": 3,
         "evaluation.resamples": 2000,

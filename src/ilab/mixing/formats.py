@@ -17,7 +17,7 @@ from ilab.records.samples import Sample, TrainRow
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeepPair:
-    """A general instruction or question, and its answer."""
+    """A general instruction and the untrained model's own answer."""
 
     prompt: str
     answer: str
@@ -58,9 +58,9 @@ def text_row(text: str, *, metadata: Mapping[str, Any]) -> TrainRow:
     return _row((Message(role="pretraining", content=text),), system_prompt="", metadata=metadata)
 
 
-def keep_row(pairs: Sequence[KeepPair], *, system_prompt: str = "") -> TrainRow:
-    """General instructions or questions with their answers, as the turns of one conversation."""
-    turns = tuple(turn for pair in pairs for turn in (messages.user(pair.prompt), messages.assistant(pair.answer)))
+def keep_row(prompt: str, answer: str, *, system_prompt: str = "") -> TrainRow:
+    """A general instruction with the untrained model's own answer."""
+    turns = (messages.user(prompt), messages.assistant(answer))
     return _row(turns, system_prompt=system_prompt, metadata={"leaf": "", "kind": "keep"})
 
 

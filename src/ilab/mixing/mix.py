@@ -13,7 +13,7 @@ from pathlib import Path
 import yaml
 
 from ilab.base import jsonl
-from ilab.mixing import formats
+from ilab.mixing import formats, split
 from ilab.mixing.formats import KeepPair
 from ilab.mixing.settings import MixSettings
 from ilab.records import seeds
@@ -35,45 +35,32 @@ def replay_prompts(limit: int) -> list[str]:
     return [str(prompt) for prompt in yaml.safe_load(text)["prompts"]][:limit]
 
 
-def general_pairs(limit: int) -> list[KeepPair]:
-    """The shipped general questions with short answers, at most `limit`."""
-    text = resources.files("ilab.mixing").joinpath("data/general.yaml").read_text(encoding="utf-8")
-    rows = yaml.safe_load(text)["pairs"][:limit]
-    return [KeepPair(prompt=str(row["question"]), answer=str(row["answer"])) for row in rows]
-
-
 def mix(
     samples: Sequence[Sample],
     chunks: Sequence[Chunk],
     *,
     statements: Sequence[tuple[str, str]],
     keep: Sequence[KeepPair],
-    general: Sequence[KeepPair] = (),
     settings: MixSettings,
     out: Path,
 ) -> MixSummary:
     """Write `phase1.jsonl` and `phase2.jsonl` below `out`.
 
-    Phase 1: every chunk as text, sentences (`statements`: text and chunk id), questions of knowledge leaves, half of
-    the general instructions (`keep`, answered by the untrained model), and the `general` questions. Phase 2: questions
-    of skill leaves, the other half, and a replay of phase 1. A phase without anything of its own to learn gets an empty
-    file.
+    Phase 1: every chunk as text, sentences (`statements`: text and chunk id), questions of knowledge leaves, and half
+    of the general instructions (`keep`, answered by the untrained model). Phase 2: questions of skill leaves, the other
+    half, and a replay of phase 1. A phase without anything of its own to learn gets an empty file.
     """
     prompt = settings.system_prompt
     asked = [sample for sample in samples if sample.kind == seeds.KNOWLEDGE]
     knowledge = conversations(asked, settings)
     skills = [formats.question_row(s, system_prompt=prompt) for s in samples if s.kind != seeds.KNOWLEDGE]
-    instructions = [formats.keep_row([pair], system_prompt=prompt) for pair in keep]
-    size = settings.questions_per_row
-    rehearsed = [
-        formats.keep_row(general[start : start + size], system_prompt=prompt) for start in range(0, len(general), size)
-    ]
+    general = [formats.keep_row(pair.prompt, pair.answer, system_prompt=prompt) for pair in keep]
     documents = [formats.document_row(chunk) for chunk in chunks]
     sentences = [formats.text_row(text, metadata={"kind": "sentence", "chunk": chunk}) for text, chunk in statements]
     texts = documents * settings.document_repeats + sentences * settings.statement_repeats
-    first = texts + knowledge + instructions[::2] + rehearsed
-    replay = _draw(conversations(asked, settings.model_copy(update={"question_repeats": 1})), settings)
-    second = skills + instructions[1::2] + rehearsed[1::2] + (replay + documents if skills or replay else [])
+    first = texts + knowledge + general[::2]
+    replay = _draw(conversations(asked, settings.model_copy(update={"wording_repeats": 1})), settings)
+    second = skills + general[1::2] + (replay + documents if skills or replay else [])
     return MixSummary(
         phase1=_write(out / "phase1.jsonl", first if texts or knowledge else [], settings.seed),
         phase2=_write(out / "phase2.jsonl", second if skills else [], settings.seed + 1),
@@ -81,23 +68,42 @@ def mix(
 
 
 def conversations(samples: Sequence[Sample], settings: MixSettings) -> list[TrainRow]:
-    """Knowledge questions as rows, `questions_per_row` to a conversation, regrouped for every repeat.
+    """Knowledge questions as rows, `questions_per_row` to a conversation.
 
-    Neighbours are drawn at random over the whole leaf set, so that the turns of a conversation seldom touch one fact.
+    Every fact is asked for about equally often, a fact with many wordings in more of them: what is asked for once is
+    not learned, and what is asked for thirty times is learned no better. The turns of a conversation are about
+    different facts.
     """
     size = settings.questions_per_row
+    asked = rounds(samples, settings)
     rows = []
-    for repeat in range(settings.question_repeats):
-        order = list(samples)
-        random.Random(f"{settings.seed}:{repeat}").shuffle(order)
-        for start in range(0, len(order), size):
-            group = order[start : start + size]
-            rows.append(
-                formats.conversation_row(group, system_prompt=settings.system_prompt)
-                if size > 1
-                else formats.question_row(group[0], system_prompt=settings.system_prompt)
-            )
+    for start in range(0, len(asked), size):
+        group = asked[start : start + size]
+        rows.append(
+            formats.conversation_row(group, system_prompt=settings.system_prompt)
+            if size > 1
+            else formats.question_row(group[0], system_prompt=settings.system_prompt)
+        )
     return rows
+
+
+def rounds(samples: Sequence[Sample], settings: MixSettings) -> list[Sample]:
+    """Round after round, one question a fact; in a round the facts stand in random order."""
+    facts: dict[str, list[Sample]] = {}
+    for sample in samples:
+        facts.setdefault(split.fact_of(sample), []).append(sample)
+    found: list[Sample] = []
+    for wordings in facts.values():
+        random.Random(f"{settings.seed}:{wordings[0].id}").shuffle(wordings)
+    for number in range(settings.questions_per_fact):
+        asked = [
+            wordings[number % len(wordings)]
+            for wordings in facts.values()
+            if number < settings.wording_repeats * len(wordings)
+        ]
+        random.Random(f"{settings.seed}:{number}").shuffle(asked)
+        found += asked
+    return found
 
 
 def _draw(rows: Sequence[TrainRow], settings: MixSettings) -> list[TrainRow]:

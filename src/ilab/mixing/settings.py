@@ -13,17 +13,17 @@ class MixSettings(BaseModel, extra="forbid", frozen=True):
     document_repeats: int = Field(4, ge=0)
     """How often each chunk of a document stands in phase 1 as text to read."""
     statement_repeats: int = Field(4, ge=0)
-    """How often each sentence and each clause of the documents stands in phase 1 by itself, with its subject named."""
-    question_repeats: int = Field(2, ge=1)
-    """How often each knowledge question stands in phase 1, each time beside other questions."""
+    """How often each sentence of the documents, and each short sentence that says a part of one, stands in phase 1."""
+    questions_per_fact: int = Field(10, ge=1)
+    """How often each fact is asked for in phase 1, in as many wordings as there are."""
+    wording_repeats: int = Field(3, ge=1)
+    """How often one wording of a question may stand in phase 1; a fact with few wordings is asked for less often."""
     questions_per_row: int = Field(6, ge=1)
     """Knowledge questions that share one conversation; 1 gives every question its own row."""
     replay_share: float = Field(0.25, ge=0, le=1)
     """Share of the phase-1 questions that is repeated in phase 2, counted in rows."""
     keep_rows: int = Field(40, ge=0)
     """How many general instructions, answered by the untrained model itself, are mixed in against forgetting."""
-    general_rows: int = Field(260, ge=0)
-    """How many general questions with short answers are mixed in against forgetting; at most those that are shipped."""
     heldout_share: float = Field(0.2, ge=0, le=0.5)
     """Share of the generated facts that is held out for the proof when no question file is given."""
     seed: int = 42

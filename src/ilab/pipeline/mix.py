@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ilab.base import digest, jsonl
+from ilab.base import jsonl
 from ilab.mixing import mix as mixing
 from ilab.mixing import split
 from ilab.mixing.formats import KeepPair
@@ -19,7 +18,7 @@ from ilab.records.chunks import Chunk
 from ilab.records.samples import Sample
 from ilab.runs.folder import RunFolder
 from ilab.runs.stage import StageBox, run_stage
-from ilab.sdg import clauses, spans, statements
+from ilab.sdg import restatements, statements
 
 
 def mix(run: RunFolder, job: Job, prepared: Prepared, generated: Path, replay: Path | None, proof: Proof) -> Path:
@@ -43,7 +42,6 @@ def mix(run: RunFolder, job: Job, prepared: Prepared, generated: Path, replay: P
             chunks,
             statements=statements_of(chunks),
             keep=keep,
-            general=mixing.general_pairs(job.mixing.general_rows),
             settings=job.mixing,
             out=box.folder,
         )
@@ -57,7 +55,6 @@ def mix(run: RunFolder, job: Job, prepared: Prepared, generated: Path, replay: P
         "samples": generated / "samples.jsonl",
         "chunks": prepared.folder / "chunks.jsonl",
         "replay": replay or "none",
-        "general": digest.of_value([asdict(pair) for pair in mixing.general_pairs(job.mixing.general_rows)]),
     }
     if job.evaluation.questions:
         inputs["questions"] = Path(job.evaluation.questions)
@@ -65,12 +62,11 @@ def mix(run: RunFolder, job: Job, prepared: Prepared, generated: Path, replay: P
 
 
 def statements_of(chunks: Sequence[Chunk]) -> list[tuple[str, str]]:
-    """What the chunks say, as (text, chunk id): every sentence, and the clauses of long ones, each standing alone."""
+    """What the chunks say, as (text, chunk id): every sentence, and short ones that say its parts."""
     found = []
     for chunk in chunks:
         for statement in statements.of_chunk(chunk):
-            clauses_of = clauses.atoms(statement, spans.find(statement.text))
-            found += [(text, chunk.id) for text in (statement.text, *clauses_of)]
+            found += [(text, chunk.id) for text in (statement.text, *restatements.of_statement(statement))]
     return found
 
 

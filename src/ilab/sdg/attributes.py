@@ -101,12 +101,27 @@ _SIDES = (
 )
 
 
+_DIMENSION = r"(?: \([^)]*\))? in (diameter|length|width|height|radius|depth|size)"
+_SIDE = r"(?: and [A-Z]\w+)? to the (north|south|east|west|left|right)\b"
+_BORDERS = r"(?:\bby|\band|,) $"
+_EXTENT_NOUNS = {
+    "away": "distance to {s}",
+    "distant": "distance to {s}",
+    "old": "age of {s}",
+    "wide": "width of {s}",
+    "long": "length of {s}",
+    "deep": "depth of {s}",
+    "high": "height of {s}",
+    "tall": "height of {s}",
+}
+
+
 def questions(clause: Clause, subject: str, span: Span) -> list[str]:
     """Questions about the span as a known property of `subject`."""
     found = _property(clause.before, subject, span) + _extent(clause.after, subject, span)
     found += _compared(clause, span)
-    side = re.match(r"(?: and [A-Z]\w+)? to the (north|south|east|west|left|right)\b", clause.after)
-    if side and span.kind == spans.NAME and re.search(r"(?:\bby|\band|,) $", clause.before):
+    side = re.match(_SIDE, clause.after)
+    if side and span.kind == spans.NAME and re.search(_BORDERS, clause.before):
         found += _filled(_SIDES, s=subject, d=side.group(1))
     if span.kind == spans.KIND and re.search(rf"{re.escape(subject)} (?:is|was)\s$", clause.before):
         found += _filled(_KINDS, s=subject, h=span.text.split()[-1])
@@ -121,6 +136,44 @@ def of_named(span: Span) -> list[str]:
         return _filled(_CLASSES, s=span.of)
     words = spans.LANGUAGE_NOUNS
     return _filled(_LANGUAGES if span.of_kind in words else _NATIONS, s=span.of)
+
+
+def told(clause: Clause, subject: str, span: Span) -> list[str]:
+    """The span as a known property of `subject`, in short sentences: "The age of NGC 37 is 12.9 billion years."."""
+    value, words = span.text, span.text.split()
+    found: list[str] = []
+    name = _property_name(clause.before, span)
+    if name:
+        found = [f"The {name} of {subject} is {value}.", f"{value} is the {name} of {subject}."]
+    elif span.kind == spans.NUMBER and words[-1] in EXTENTS:
+        noun = _EXTENT_NOUNS[words[-1]]
+        found = [f"The {noun.format(s=subject)} is {' '.join(words[:-1])}.", f"{subject} is {value}."]
+    elif span.kind == spans.NUMBER and (match := re.match(_DIMENSION, clause.after)):
+        found = [f"The {match[1]} of {subject} is {value}.", f"{subject} is {value} in {match[1]}."]
+    elif span.kind == spans.KIND and re.search(rf"{re.escape(subject)} (?:is|was)\s$", clause.before):
+        found = [f"{subject} is {value}."] if value.startswith("a") else []
+    side = re.match(_SIDE, clause.after)
+    if side and span.kind == spans.NAME and re.search(_BORDERS, clause.before):
+        found = [f"{value} lies to the {side[1]} of {subject}.", f"On the {side[1]}, {subject} borders {value}."]
+    return [_agreed(text, subject) for text in found]
+
+
+def told_of_named(span: Span) -> list[str]:
+    """What `span.of` is, or where it comes from, as a short sentence."""
+    if span.kind == spans.CLASS:
+        return [f"{span.of} is {_with_article(span.text)}."]
+    return [f"{span.of} was {span.text}."] if span.of_kind not in spans.LANGUAGE_NOUNS else []
+
+
+def _with_article(noun: str) -> str:
+    """ "galaxy" -> "a galaxy", "brightest star" -> "the brightest star", "clusters" -> "one of the clusters"."""
+    if re.match(r"(?:an?|the) ", noun):
+        return noun
+    if re.search(r"[^su]s$", noun):
+        return f"one of the {noun}"
+    if re.match(r"\w+est\b", noun):
+        return f"the {noun}"
+    return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"
 
 
 def question_word(before: str, after: str, span: Span) -> str:
@@ -156,28 +209,24 @@ def _date_word(before: str, text: str) -> str:
     return "what date" if re.search(r"\b(?:in|on|of|from|to|until|around)\s*$", before) else "when"
 
 
-def _property(before: str, subject: str, span: Span) -> list[str]:
+def _property_name(before: str, span: Span) -> str:
+    """The property that stands before a span, without its article: "apparent magnitude"; empty when there is none."""
     match = _BEFORE.search(before)
     if not match or (span.kind == spans.NAME and not re.search(r"\d", span.text)):  # "the mass of Jupiter"
-        return []
+        return ""
     words = match.group(1).split()
     while words[0] in _NO_PART or any(word in _NO_PART for word in words[:-1]):
         words.pop(0)
-    name = " ".join(words)
-    if words[-1] == "name":  # "under the Dutch name X" does not say whose name X is
+    return "" if words[-1] == "name" else " ".join(words)  # "under the Dutch name X" does not say whose name X is
+
+
+def _property(before: str, subject: str, span: Span) -> list[str]:
+    name = _property_name(before, span)
+    if not name:
         return []
-    known = MEASURES.get(words[-1], ())
-    return _filled(
-        (
-            "What is the {a} of {s}?",
-            "What {a} does {s} have?",
-            *known,
-            "{s} has what {a}?",
-            "Which {a} is given for {s}?",
-        ),
-        s=subject,
-        a=name,
-    )
+    known = MEASURES.get(name.split()[-1], ())
+    asked = ("What is the {a} of {s}?", "What {a} does {s} have?", *known, "{s} has what {a}?")
+    return _filled((*asked, "Which {a} is given for {s}?"), s=subject, a=name)
 
 
 def _extent(after: str, subject: str, span: Span) -> list[str]:
@@ -188,7 +237,7 @@ def _extent(after: str, subject: str, span: Span) -> list[str]:
         found = _filled(EXTENTS[words[-1]], s=subject)
         unit = " ".join(words[-3:-1])
         return found + ([f"How many {unit} away is {subject}?"] if words[-1] == "away" and len(words) > 3 else [])
-    dimension = re.match(r"(?: \([^)]*\))? in (diameter|length|width|height|radius|depth|size)", after)
+    dimension = re.match(_DIMENSION, after)
     if dimension:
         name = dimension.group(1)
         return _filled(("What is the {a} of {s}?", "What {a} does {s} have?", *MEASURES[name]), s=subject, a=name)
@@ -212,8 +261,11 @@ def _compared(clause: Clause, span: Span) -> list[str]:
 
 def _filled(templates: tuple[str, ...], **words: str) -> list[str]:
     """The templates with their words; the verb agrees with a subject of several things."""
-    filled = [template.format(**words) for template in templates]
-    if " and " not in words.get("s", ""):
-        return filled
+    return [_agreed(template.format(**words), words.get("s", "")) for template in templates]
+
+
+def _agreed(text: str, subject: str) -> str:
+    if " and " not in subject or re.match(r"(?:The|What is the) ", text):
+        return text
     plural = {"is": "are", "was": "were", "has": "have", "does": "do", "lies": "lie"}
-    return [re.sub(r"\b(is|was|has|does|lies)\b", lambda match: plural[match.group(0)], text) for text in filled]
+    return re.sub(r"\b(is|was|has|does|lies)\b", lambda match: plural[match.group(0)], text)

@@ -10,7 +10,6 @@ Rules for English; where they find no subject or verb, the clause still stands, 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ilab.sdg import verbs
@@ -118,7 +117,7 @@ def _lead(piece: str, subject: str, edge: str) -> str:
         return f"{subject}'s "
     if re.match(rf"{VERBS}\b", piece):
         return f"{subject} "
-    if piece.startswith(subject) or (_OWN_SUBJECT.match(piece) and _has_verb(piece)):
+    if piece.startswith(subject) or (_OWN_SUBJECT.match(piece) and has_verb(piece)):
         return ""
     if verbs.base_form(first) and not verbs.is_participle(first):
         return f"{subject} "
@@ -136,7 +135,8 @@ def _be(subject: str, *, past: bool = False) -> str:
     return ("were" if plural else "was") if past else ("are" if plural else "is")
 
 
-def _has_verb(piece: str) -> bool:
+def has_verb(piece: str) -> bool:
+    """Whether a finite verb stands near the start of a piece of a sentence, as far as the rules know verbs."""
     return any(word in verbs.AUXILIARIES or verbs.base_form(word) for word in piece.split()[1:8])
 
 
@@ -169,20 +169,3 @@ def take_apart(clause: Clause, subject: str) -> Parts | None:
     if not adverb and (match := _ADVERB.match(between)):
         adverb, between = match.group(0), between[match.end() :]
     return Parts(subject=subject, adverb=adverb, verb=verb, between=between, after=clause.after)
-
-
-def atoms(statement: Statement, found: Sequence[Span]) -> list[str]:
-    """The clauses around `found`, each a short sentence of its own: what a long sentence says, one thing at a time.
-
-    Reading the same fact in a shorter sentence helps a model to hold it; nothing is said that the page does not say.
-    """
-    whole = statement.text.rstrip(".")
-    texts: dict[str, None] = {}
-    for span in found:
-        clause = around(statement, span)
-        if clause is None or not clause.whole or "respectively" in clause.text:
-            continue
-        text = re.sub(r"\s+", " ", clause.text).strip(' ,;:—"“')
-        if len(text.split()) > 3 and text != whole and _has_verb(f"- {text}"):
-            texts.setdefault(text[:1].upper() + text[1:] + ".")
-    return list(texts)

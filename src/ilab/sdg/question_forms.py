@@ -15,7 +15,7 @@ The rules are English; "in-place" and "keywords" are tolerable in any language w
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from zlib import crc32
 
 from ilab.sdg import attributes, clauses, spans, verbs, wordings
@@ -66,6 +66,9 @@ def write(statement: Statement, span: Span) -> list[Form]:
         parts = clauses.take_apart(clause, statement.subject)
         found += (_turned(parts, span) if parts else []) + _passive(clause, span)
     asked = _asked(clause.before, clause.after, span)
+    if clause.whole and not _names(clause.text, statement):
+        found = [form if _names(form.text, statement) else _about(statement, form) for form in found]
+        asked = replace(asked, before=f"About {statement.subject}: {asked.before}")
     if clause.whole or len(clause.text.split()) - len(statement.subject.split()) > 5:
         found.append(Form(shape=IN_PLACE, text=f"{asked.before}{asked.what}{clause.after}"))
         found.append(Form(shape=IN_PLACE, text=_short_in_place(asked, clause, subject)))
@@ -76,6 +79,16 @@ def write(statement: Statement, span: Span) -> list[Form]:
     ]
     found += [Form(shape=KEYWORDS, text=text) for text in _keywords(statement, span, clause, subject)]
     return _finish(found, span)
+
+
+def _names(text: str, statement: Statement) -> bool:
+    """Whether a text names what its statement is about; a clause with a subject of its own may not."""
+    same = f"({statement.subject})" in statement.text  # "The shower (The Phoenicids) was ...": another name for it
+    return same or statement.subject.split()[-1].lower() in text.lower()
+
+
+def _about(statement: Statement, form: Form) -> Form:
+    return Form(shape=form.shape, text=f"About {statement.subject}: {form.text}")
 
 
 def _finish(found: list[Form], span: Span) -> list[Form]:
@@ -102,7 +115,8 @@ class _Asked:
         """The question words with their preposition: "in which year"; "where" for a place."""
         if self.what == "what" and self.preposition in ("in", "at"):
             return "where"
-        return f"{self.preposition} {self.what}".strip()
+        preposition = "until" if self.preposition == "to" and self.what == "what date" else self.preposition
+        return f"{preposition} {self.what}".strip()
 
     @property
     def stem(self) -> str:
@@ -151,7 +165,10 @@ def _turned(parts: Parts, span: Span) -> list[Form]:
     direct = f"{asked.fronted} {auxiliary} {parts.subject} {parts.adverb}{base} {asked.stem}{parts.after}"
     request = _REQUESTS[crc32((parts.subject + span.text).encode()) % len(_REQUESTS)]
     indirect = f"{request} {asked.fronted} {parts.subject} {told}{asked.stem}{parts.after}"
-    return [Form(shape=DIRECT, text=direct), Form(shape=INDIRECT, text=indirect)]
+    found = [Form(shape=DIRECT, text=direct), Form(shape=INDIRECT, text=indirect)]
+    if parts.after.strip() and (base or asked.stem.strip()):
+        found.append(Form(shape=DIRECT, text=direct.removesuffix(parts.after)))
+    return found
 
 
 def _hangs(parts: Parts, asked: _Asked, span: Span) -> bool:

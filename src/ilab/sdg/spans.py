@@ -46,7 +46,7 @@ _PATTERNS = (
 )
 _TITLE = rf"{_CAPITAL}(?: (?:(?:de|la|von|van|of the|of) )?(?:{_CAPITAL}|\d[\w-]*|b\b))*"
 _DEMONYM = r"(?P<text>[A-Z][a-z]+(?:ian|ean|ish|ese|ch|ic|man|can))"
-_NOUNS = r"(?P<text>[a-z][a-z-]+(?: [a-z][a-z-]+){0,2})"
+_NOUNS = r"(?:(?:[a-z]+ly )?[a-z]+ed )?(?P<text>[a-z][a-z-]+(?: [a-z][a-z-]+){0,2})"
 _AFTER_CLASS = r"(?=[,.;—(]| (?:which|that|of|in|where|who)\b|$)"
 _PASSING = (
     (CLASS, re.compile(rf"(?<=\b[Tt]he ){_NOUNS} (?P<name>{_TITLE})")),

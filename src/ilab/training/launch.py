@@ -108,7 +108,7 @@ def _error(plan: TrainPlan, child: Child, status: int) -> IlabError:
             hint="free some space (`ilab run prune` removes old runs), then run the same command again",
         )
     if status == FAILED:
-        row = json.loads((plan.folder / "failure.json").read_text())
+        row = json.loads((plan.folder / "failure.json").read_text(encoding="utf-8"))
         kind = getattr(errors, row["kind"])
         error: IlabError = kind(row["message"], hint=row["hint"])
         return error

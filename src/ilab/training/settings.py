@@ -32,8 +32,6 @@ class TrainSettings(BaseModel, extra="forbid", frozen=True):
     """Where to train; `auto` takes a GPU when there is one."""
     precision: Literal["fp32", "bf16"] = "fp32"
     """Number format of the computation; weights and optimizer are always kept in fp32."""
-    frozen_layers: int = Field(0, ge=0)
-    """How many of the lowest layers stay as they are, with the input embeddings; cheaper steps, less to forget."""
     max_seq_len: int = Field(1024, ge=16)
     """Longest row in tokens: longer documents are split, longer conversations are left out and reported."""
     max_batch_len: int = Field(2048, ge=16, json_schema_extra=OUTSIDE_KEY)

@@ -81,7 +81,7 @@ def add_gradients(model: Any, table: TokenTable, step: Step, settings: TrainSett
 
 def make_optimizer(model: Any, settings: TrainSettings) -> torch.optim.AdamW:
     """AdamW with its moments in place; only matrices decay."""
-    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    parameters = list(model.parameters())
     optimizer = torch.optim.AdamW(
         [
             {"params": [one for one in parameters if one.ndim > 1], "weight_decay": settings.weight_decay},
@@ -119,34 +119,15 @@ def clipped_step(optimizer: torch.optim.AdamW, *, rate: float, shrink: float) ->
     optimizer.zero_grad(set_to_none=True)
 
 
-def load_model(folder: Path, device: torch.device, *, frozen: int = 0) -> Any:
-    """The base model in fp32, with packed attention, checked; its `frozen` lowest layers are not to be trained.
-
-    Raises `TrainingError` when it cannot be trained.
-    """
+def load_model(folder: Path, device: torch.device) -> Any:
+    """The base model in fp32, with packed attention, checked. Raises `TrainingError` when it cannot be trained."""
     from transformers import AutoModelForCausalLM
 
     model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
     model = model.to(device).eval()
     torch_attention.install(model)
     torch_attention.check(model)
-    _freeze(model, frozen)
     return model.train()
-
-
-def _freeze(model: Any, count: int) -> None:
-    """Take the lowest `count` layers out of the training; the way back ends above them."""
-    if not count:
-        return
-    layers = getattr(model.base_model, "layers", ())
-    if count >= len(layers):
-        raise TrainingError(
-            f"{count} layers are to stay as they are, and the model has {len(layers)}",
-            hint="lower training.frozen_layers",
-        )
-    for layer in layers[:count]:
-        layer.requires_grad_(False)
-    torch_vocabulary.freeze_input(model)
 
 
 class Training:

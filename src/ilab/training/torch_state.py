@@ -39,11 +39,9 @@ class Counters:
 
 
 def tensors_of(model: Any, optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
-    """Every tensor that training changes and the next step depends on, by name; tied weights once."""
+    """Every tensor that the next step depends on, by name; tied weights once."""
     found: dict[str, torch.Tensor] = {}
     for name, parameter in model.named_parameters():
-        if not parameter.requires_grad:
-            continue
         state = optimizer.state[parameter]
         found |= {
             f"weight.{name}": parameter,
@@ -84,7 +82,7 @@ def _newest(folder: Path, key: str) -> tuple[Path, Counters] | None:
     found = []
     for place in (folder / name for name in _PLACES):
         path = place / "STATE.json"
-        row = json.loads(path.read_text()) if path.exists() else {}
+        row = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
         if row.pop("key", None) == key:
             found.append((place, Counters(**row)))
     return max(found, key=lambda pair: pair[1].step, default=None)

@@ -15,9 +15,6 @@ from torch.nn import functional
 from ilab.training.budget import HEAD_ROWS
 
 
-_FROZEN = "ilab_frozen"
-
-
 class _Lookup(torch.autograd.Function):  # type: ignore[misc]
     """Rows of the embedding matrix."""
 
@@ -72,14 +69,6 @@ class _SlicedLoss(torch.autograd.Function):  # type: ignore[misc]
         return ctx.saved_tensors[0], None, None, None
 
 
-def freeze_input(model: Any) -> None:
-    """Look words up as they are. A matrix that is also the output layer is still trained from there."""
-    layer = model.get_input_embeddings()
-    setattr(layer, _FROZEN, True)
-    if layer.weight is not model.get_output_embeddings().weight:
-        layer.requires_grad_(False)
-
-
 def embed(model: Any, ids: torch.Tensor) -> dict[str, torch.Tensor]:
     """The argument of `model` that stands for the tokens `ids` (1, tokens).
 
@@ -87,8 +76,6 @@ def embed(model: Any, ids: torch.Tensor) -> dict[str, torch.Tensor]:
     whose embedding would never be trained.
     """
     layer = model.get_input_embeddings()
-    if getattr(layer, _FROZEN, False):
-        return {"inputs_embeds": functional.embedding(ids, layer.weight.detach())}
     if type(layer) is torch.nn.Embedding:
         return {"inputs_embeds": _Lookup.apply(layer.weight, ids)}
     layer.padding_idx = None

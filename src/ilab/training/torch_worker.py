@@ -31,7 +31,7 @@ _log = logging.getLogger("ilab.training")
 def main(arguments: Sequence[str]) -> int:
     """Train as the plan says; returns the exit status."""
     logs.setup(1)
-    plan = TrainPlan.from_json(json.loads(Path(arguments[0]).read_text()))
+    plan = TrainPlan.from_json(json.loads(Path(arguments[0]).read_text(encoding="utf-8")))
     stop = threading.Event()
 
     def on_signal(number: int, frame: FrameType | None) -> None:
@@ -68,8 +68,7 @@ def work(plan: TrainPlan, stop: threading.Event) -> bool:
         torch.set_float32_matmul_precision("high")
     device = torch.device(plan.device)
     table = TokenTable.read(plan.folder / "state" / "tokens.bin")
-    model = torch_loop.load_model(Path(plan.model), device, frozen=plan.train.frozen_layers)
-    training = torch_loop.Training(plan, model=model, table=table)
+    training = torch_loop.Training(plan, model=torch_loop.load_model(Path(plan.model), device), table=table)
     _log.info("%d rows, step %d of %d, %s", len(table), training.counters.step, len(training.steps), device)
     return training.run(stop.is_set)
 

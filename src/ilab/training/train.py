@@ -104,7 +104,7 @@ def _earlier_plan(out: Path, key: str) -> TrainPlan | None:
     path = out / "plan.json"
     if not path.exists():
         return None
-    row: dict[str, Any] = json.loads(path.read_text())
+    row: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     if row.get("key") != key:
         raise TrainingError(
             f"{out} holds a training with another model, other rows or other settings",

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ilab.base import jsonl
 from ilab.mixing import mix, split
-from ilab.mixing.mix import KeepPair
+from ilab.mixing.formats import KeepPair
 from ilab.mixing.settings import MixSettings
 from ilab.records.chunks import Chunk
 from ilab.records.samples import Sample
@@ -46,7 +46,7 @@ def write(out: Path, **changes: object) -> mix.MixSummary:
 
 def test_knowledge_goes_to_phase_one_and_skills_with_replay_to_phase_two(tmp_path: Path) -> None:
     summary = write(
-        tmp_path, document_repeats=2, statement_repeats=1, replay_share=0.5, questions_per_row=1, question_repeats=1
+        tmp_path, document_repeats=2, statement_repeats=1, replay_share=0.5, questions_per_row=1, questions_per_fact=1
     )
     assert summary.phase1 == {"document": 2, "keep": 2, "knowledge": 8, "sentence": 1}
     assert summary.phase2 == {"document": 1, "grounded_skill": 1, "keep": 2, "knowledge": 4}
@@ -63,11 +63,20 @@ def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
 
 
 def test_questions_share_conversations_and_every_one_stands_as_often_as_asked(tmp_path: Path) -> None:
-    summary = write(tmp_path, questions_per_row=3, question_repeats=2)
+    summary = write(tmp_path, questions_per_row=3, questions_per_fact=2)
     assert summary.phase1["knowledge"] == 6, "8 questions in rows of 3, twice"
     turns = [message for row in jsonl.read(tmp_path / "phase1.jsonl") for message in row["messages"]]
     for number in range(8):
         assert sum(turn["content"] == f"What is number {number}?" for turn in turns) == 2
+
+
+def test_every_fact_is_asked_for_equally_often_whatever_the_number_of_its_wordings() -> None:
+    many = [sample(n, answer="Five.", source="S.", question=f"Wording {n}?") for n in range(5)]
+    one = [sample(9, answer="Six.", source="T.", question="Only wording?")]
+    asked = mix.rounds([*many, *one], MixSettings(questions_per_fact=4, wording_repeats=3))
+    by_answer = {answer: [s.question for s in asked if s.answer == answer] for answer in ("Five.", "Six.")}
+    assert len(by_answer["Five."]) == len(set(by_answer["Five."])) == 4, "a new wording each time"
+    assert by_answer["Six."] == ["Only wording?"] * 3, "no wording more often than it may stand"
 
 
 def test_a_system_prompt_stands_before_conversations_only(tmp_path: Path) -> None:
