@@ -60,7 +60,11 @@ def openai_server(
             except ValueError as error:
                 self._json(400, {"error": {"message": str(error)}})
                 return
-            self._stream(pieces)
+            if body.get("stream"):
+                self._stream(pieces)
+                return
+            message = {"role": "assistant", "content": "".join(pieces)}
+            self._json(200, {"choices": [{"message": message, "finish_reason": "stop"}]})
 
         def _stream(self, pieces: Sequence[str]) -> None:
             self.send_response(200)

@@ -114,7 +114,7 @@ class PortInUse(IlabError):
 
 
 class RunError(IlabError):
-    """A run folder cannot be found, is in use, or does not fit the request."""
+    """A run folder cannot be read, is in use, or does not fit the request."""
 
 
 class NothingGenerated(IlabError):

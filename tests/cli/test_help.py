@@ -77,6 +77,11 @@ def test_an_alias_is_there_exactly_when_its_command_is():
     assert set(cli.aliases()) == {alias for alias, words in ALIASES.items() if words in existing}
 
 
+def test_all_twelve_aliases_of_the_reference_work():
+    names = "chat convert diff download evaluate generate init list serve sysinfo test train".split()
+    assert sorted(cli.aliases()) == names
+
+
 def test_the_table_says_what_each_command_says_of_itself():
     for entry in TABLE:
         commands = entry.commands if isinstance(entry, GroupEntry) else (entry,)

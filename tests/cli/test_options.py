@@ -67,6 +67,16 @@ def test_help_comes_from_the_setting():
     assert "--log-level [DEBUG|INFO|WARNING|ERROR]" in text
 
 
+def test_a_flag_can_say_what_its_setting_means_in_a_command():
+    @click.command()
+    @settings_flags({"--seed": "evaluation.seed"}, meaning={"--seed": "Seed of the draw."})
+    def other():
+        return
+
+    text = " ".join(CliRunner().invoke(other, ["--help"]).stdout.split())
+    assert "--seed INTEGER Seed of the draw. [default: 42; config: evaluation.seed]" in text
+
+
 @pytest.mark.parametrize(
     "given", [["--api-key", "sesame"], ["--api-key=sesame"], ["--set", "models.teacher_api_key=sesame"]]
 )
@@ -106,7 +116,7 @@ def test_argv_of_a_run_that_goes_on(argv, run_id, expected):
 
 def test_a_detached_child_writes_to_its_log(home):
     log = home / "out" / "child.log"
-    pid = options.start_detached(["config", "path"], log=log)
+    pid = options.start_detached(["config", "path"], log=log).pid
     deadline = time.monotonic() + 20
     while "cache:" not in log.read_text():
         assert time.monotonic() < deadline

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import time
 
 import pytest
 from click.testing import CliRunner
+from tests.whole_job import TAXONOMY
 
 from ilab.cli.lazy import Entry
 from ilab.cli.main import TABLE, build, cli
@@ -22,7 +24,7 @@ import time
 import click
 
 from ilab.cli.options import load_config, open_run, run_options, set_option
-from ilab.errors import TeacherError
+from ilab.errors import Fault, TeacherError, UserFileError
 from ilab.runs.stage import run_stage
 
 
@@ -30,10 +32,11 @@ from ilab.runs.stage import run_stage
 @click.option("--steps", default=3)
 @click.option("--pause", default=0.0)
 @click.option("--fail", is_flag=True)
+@click.option("--wrong", is_flag=True)
 @set_option
 @run_options
 @click.pass_context
-def work(ctx, steps, pause, fail, run, detached, as_json):
+def work(ctx, steps, pause, fail, wrong, run, detached, as_json):
     """Works slowly."""
     loaded = load_config(ctx)
     folder = open_run(ctx, "work", loaded=loaded, rooms=["evaluation"], inputs={"steps": steps})
@@ -47,6 +50,8 @@ def work(ctx, steps, pause, fail, run, detached, as_json):
             time.sleep(pause)
         if fail:
             raise TeacherError("the teacher fell silent", hint="wake it")
+        if wrong:
+            raise UserFileError("a file is wrong", [Fault(path="a.yaml", line=3, message="no `kind`")])
         return {"steps": steps}
 
     with folder.working():
@@ -122,14 +127,18 @@ def test_a_finished_run_in_list_and_show(home):
     assert "stages/01-work/steps.txt" in text
     facts = json.loads(ilab("run", "show", run["id"], "--json").stdout)
     assert facts["manifest"]["settings"]["evaluation"]["seed"] == 3
-    assert facts["manifest"]["sources"] == {"evaluation.seed": "flag --set evaluation.seed"}
+    sources = facts["manifest"]["sources"]
+    assert sources.pop("evaluation.seed") == "flag --set evaluation.seed"
+    assert set(sources.values()) == {"default"} and "evaluation.resamples" in sources
     assert facts["result"]["headline"] == "3 steps"
 
 
 def test_logs_of_a_run(home):
     ilab("work")
     assert ilab("run", "show", "last", "--log", "engine").stdout == "engine is ready\n"
-    assert ilab("run", "show", "--log", "run").exit_code == 0
+    lines = ilab("run", "show", "--log", "run").stdout.splitlines()
+    assert "run started" in lines[0] and "run finished" in lines[-1]
+    assert any("DEBUG" in line and "01-work: steps 3/3" in line for line in lines)
     missing = ilab("run", "show", "--log", "judge")
     assert missing.exit_code == 1
     assert "has no log `judge`" in missing.stderr and "stages/01-work/engine.log" in missing.stderr
@@ -226,6 +235,53 @@ def test_follow_of_a_failed_run_fails(home):
     assert followed.stderr.endswith("failed: the teacher fell silent\nhint: wake it\n")
 
 
+def test_follow_gives_the_exit_status_and_the_faults_of_the_run(home):
+    assert ilab("work", "--wrong").exit_code == 3
+    followed = ilab("run", "follow")
+    assert followed.exit_code == 3
+    assert followed.stderr.endswith("failed: a file is wrong\n  a.yaml:3: error: no `kind`\n")
+
+
+def test_an_unknown_run_is_something_missing(home):
+    assert ilab("run", "show", "zzzz").exit_code == 4
+    ilab("work")
+    unknown = ilab("run", "show", "zzzz")
+    assert unknown.exit_code == 4 and "no run matches `zzzz`" in unknown.stderr
+
+
+def test_a_damaged_run_folder_is_told_of_and_hides_no_other(home):
+    root = home / "data" / "runs"
+    for name, text in (
+        ("20300101T000000-work-aaaa", '{"id": '),
+        ("20300101T000001-work-bbbb", '{"schema_version": 2}'),
+    ):
+        (root / name).mkdir(parents=True)
+        (root / name / "manifest.json").write_text(text)
+    assert ilab("work").exit_code == 0
+    listed = ilab("run", "list")
+    assert listed.exit_code == 0 and "| finished | 01-work |" in listed.stdout
+    assert "warning: run 20300101T000000-work-aaaa is left out" in listed.stderr
+    assert "bbbb was written by a newer ilab" in listed.stderr
+    assert ilab("run", "show", "last").exit_code == 0
+    named = ilab("run", "show", "aaaa")
+    assert named.exit_code == 1 and "cannot be read" in named.stderr and "hint:" in named.stderr
+    pruned = ilab("run", "prune", "--older", "0", "-f")
+    assert pruned.exit_code == 0 and "removed 1 runs" in pruned.stderr and "is left out" in pruned.stderr
+
+
+def test_a_damaged_result_is_named_and_written_anew_by_the_same_command(home):
+    ilab("work")
+    (run,) = runs()
+    result = home / "data" / "runs" / run["id"] / "result.json"
+    result.write_text('{"run": ')
+    shown = ilab("run", "show")
+    assert shown.exit_code == 1
+    assert "result.json cannot be read" in shown.stderr and "again, and it is written anew: ilab work" in shown.stderr
+    assert ilab("work").exit_code == 0
+    assert len(runs()) == 1
+    assert json.loads(result.read_text())["headline"] == "3 steps"
+
+
 def test_prune_asks(home):
     ilab("work")
     assert "there is nothing to remove" in ilab("run", "prune").stderr
@@ -251,16 +307,46 @@ def test_detached_prints_the_run_id_at_once(home):
     wait_for(lambda: "no such command: work" in log.read_text())
 
 
-def test_a_detached_command_fails_in_the_background_where_follow_sees_it(home, tmp_path):
-    (tmp_path / "tree").mkdir()
-    result = ilab("data", "generate", "-dt", "--taxonomy-path", str(tmp_path / "tree"))
-    assert result.exit_code == 0, result.output
-    (run,) = runs()
-    assert result.stdout == f"{run['id']}\n"
-    wait_for(lambda: runs()[0]["state"] == "failed")
-    followed = ilab("run", "follow", run["id"])
-    assert followed.exit_code == 1
-    assert "no qna.yaml found" in followed.stderr
+def taxonomy_without_its_document(folder):
+    """The fixture's taxonomy with a document that cannot be fetched: that is met only when the run works."""
+    tree = folder / "taxonomy"
+    shutil.copytree(TAXONOMY, tree)
+    leaf = tree / "knowledge/geography/lakes/mirra/qna.yaml"
+    where = f"  repo: {folder / 'nowhere'}\n  commit: abcdef1\n  patterns: [a.md]"
+    leaf.write_text(leaf.read_text().replace("  path: mirra.md", where))
+    return tree
+
+
+def product(*arguments) -> subprocess.CompletedProcess:
+    """`ilab` as its own process."""
+    return subprocess.run([sys.executable, "-m", "ilab", *arguments], capture_output=True, text=True, timeout=120)
+
+
+def test_a_detached_run_can_be_followed_at_once(home, tmp_path):
+    """The child needs seconds until it works; who asks meanwhile must not be told that nobody does."""
+    started = product("customize", "--detached", "--taxonomy-path", str(taxonomy_without_its_document(tmp_path)))
+    assert started.returncode == 0, started.stderr
+    followed = product("run", "follow", started.stdout.strip())
+    assert followed.returncode == 1, followed.stderr
+    assert "nowhere" in followed.stderr and "interrupted" not in followed.stderr
+
+
+def test_a_detached_command_ends_when_its_child_could_not_begin(home, tmp_path):
+    began = time.monotonic()
+    tree = taxonomy_without_its_document(tmp_path)
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "sitecustomize.py").write_text(
+        "import os, sys\nif '--run' in sys.orig_argv:\n    print('no room for me', flush=True)\n    os._exit(9)\n"
+    )
+    paths = os.pathsep.join([str(site), os.environ["PYTHONPATH"]])
+    command = [sys.executable, "-m", "ilab", "customize", "-dt", "--taxonomy-path", str(tree)]
+    started = subprocess.run(command, env={**os.environ, "PYTHONPATH": paths}, capture_output=True, text=True)
+    assert started.returncode == 0 and time.monotonic() - began < 50, "it does not wait for what has ended"
+    followed = product("run", "follow")
+    assert followed.returncode == 1
+    assert "did not begin" in followed.stderr and "--log detached" in followed.stderr
+    assert "no room for me" in product("run", "show", "--log", "detached").stdout
 
 
 def test_only_unknown_settings_stop_a_detached_command(home):

@@ -37,6 +37,16 @@ def test_without_a_terminal_one_line_for_each_tenth():
     assert len(lines) == 12
 
 
+def test_work_that_begins_again_under_its_name_is_shown_again():
+    lines = lines_of([progress(done, total=66) for _ in range(2) for done in (0, 16, 32, 48, 66)]).splitlines()
+    assert [line.partition(",")[0].partition("questions ")[2] for line in lines] == [
+        "16/66 (24 %)",
+        "32/66 (48 %)",
+        "48/66 (72 %)",
+        "66/66 (100 %)",
+    ] * 2
+
+
 def test_an_unknown_total_gives_a_line_a_minute():
     text = lines_of([progress(done, total=0, eta=None) for done in range(1, 50)])
     assert text == "02-generate: questions 1, 2.50/s\n"

@@ -59,6 +59,15 @@ def test_every_finding_has_its_place_and_the_exit_status_is_that_of_a_wrong_file
     assert result.stderr == "Reading taxonomy failed with the following error: 2 taxonomies with errors! Exiting.\n"
 
 
+def test_a_leaf_whose_document_is_not_filled_in_is_not_valid(taxonomy):
+    document = "document:\n  repo: ${REPO}\n  commit: ${COMMIT}\n  patterns: [a.md]\n"
+    write(taxonomy, "knowledge/a/qna.yaml", f"version: 3\n{document}")
+    result = diff(taxonomy)
+    assert result.exit_code == 3 and "is valid" not in result.stdout
+    assert "knowledge/a/qna.yaml:3:9: error: `repo` still has the placeholder `${REPO}` (fill it in)" in result.stdout
+    assert "knowledge/a/qna.yaml:4:11: error: `commit` still has the placeholder `${COMMIT}`" in result.stdout
+
+
 def test_one_file_with_errors_is_counted_as_one(taxonomy):
     write(taxonomy, NAME, "version: 3\n")
     assert "1 taxonomy with errors! Exiting." in diff(taxonomy).stderr

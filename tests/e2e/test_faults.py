@@ -44,6 +44,7 @@ def test_an_empty_taxonomy_is_refused_before_any_work(tmp_path: Path, student: P
     assert ended.returncode == 3
     assert "no qna.yaml found" in ended.stderr and "hint:" in ended.stderr
     assert "Traceback" not in ended.stderr
+    assert not (tmp_path / "home" / "data" / "runs").exists(), "a typo leaves no run behind"
 
 
 def test_every_fault_of_a_leaf_is_shown_with_its_place(tmp_path: Path, student: Path) -> None:

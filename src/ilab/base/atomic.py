@@ -6,7 +6,6 @@ raises `MissingDisk` and leaves the old content in place.
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import threading
@@ -15,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ilab.errors import MissingDisk
+from ilab.base import disk
 
 
 @contextmanager
@@ -24,11 +23,8 @@ def disk_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise MissingDisk(
-                f"no space left on the disk that holds {path}",
-                hint="free some space (`ilab run prune` removes old runs), then run the same command again",
-            ) from error
+        if disk.is_full(error):
+            raise disk.full(path) from error
         raise
 
 
@@ -43,9 +39,9 @@ def sync_folder(folder: Path) -> None:
 
 def write_bytes(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     """Replace the content of `path` in one step."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_native_id()}.tmp")
     with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as file:
                 file.write(data)
@@ -69,12 +65,13 @@ def write_json(path: Path, value: Any) -> None:
 
 def append_line(path: Path, line: str) -> None:
     """Append one line and sync it. A torn last line, left by a crash, is closed first."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with disk_errors(path), path.open("ab+") as file:
-        if file.tell():
-            file.seek(-1, os.SEEK_END)
-            if file.read(1) != b"\n":
-                file.write(b"\n")
-        file.write(line.encode() + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab+") as file:
+            if file.tell():
+                file.seek(-1, os.SEEK_END)
+                if file.read(1) != b"\n":
+                    file.write(b"\n")
+            file.write(line.encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())

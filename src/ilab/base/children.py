@@ -70,7 +70,7 @@ class Child:
         """The last lines of the log, for error messages."""
         if not self.log.exists():
             return []
-        lines = self.log.read_text(errors="replace").splitlines()
+        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
         return [line for line in lines if line.strip()][-count:]
 
 

@@ -35,7 +35,7 @@ def of_path(path: Path) -> str:
         return of_file(path)
     for record in ("MODEL.json", "DONE.json"):
         if (path / record).is_file():
-            recorded = json.loads((path / record).read_text()).get("digest")
+            recorded = json.loads((path / record).read_text(encoding="utf-8")).get("digest")
             if recorded:
                 return str(recorded)
     return of_value({name: of_file(file) for name, file in files_below(path).items()})

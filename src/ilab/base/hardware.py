@@ -37,7 +37,7 @@ def usable_cores() -> int:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
     quota = Path("/sys/fs/cgroup/cpu.max")
     if quota.exists():
-        limit, _, period = quota.read_text().partition(" ")
+        limit, _, period = quota.read_text(encoding="utf-8").partition(" ")
         if limit != "max":
             cores = min(cores, max(1, int(limit) // int(period)))
     return max(1, cores)
@@ -48,13 +48,13 @@ def memory() -> tuple[int, int]:
     fields: dict[str, int] = {}
     meminfo = Path("/proc/meminfo")
     if meminfo.exists():
-        for line in meminfo.read_text().splitlines():
+        for line in meminfo.read_text(encoding="utf-8").splitlines():
             name, _, rest = line.partition(":")
             fields[name] = int(rest.split()[0]) * 1024
     total = fields.get("MemTotal", 0)
     available = fields.get("MemAvailable", total)
     limit = Path("/sys/fs/cgroup/memory.max")
-    if limit.exists() and (text := limit.read_text().strip()) != "max":
+    if limit.exists() and (text := limit.read_text(encoding="utf-8").strip()) != "max":
         total = min(total, int(text))
         available = min(available, total)
     return total, available
@@ -67,7 +67,7 @@ def gpus() -> tuple[Gpu, ...]:
         return ()
     query = [tool, "--query-gpu=name,memory.total", "--format=csv,noheader,nounits"]
     try:
-        output = subprocess.run(query, capture_output=True, text=True, timeout=10, check=True).stdout
+        output = subprocess.run(query, capture_output=True, text=True, encoding="utf-8", timeout=10, check=True).stdout
     except (OSError, subprocess.SubprocessError):
         return ()
     rows = [line.rsplit(",", 1) for line in output.splitlines() if "," in line]
@@ -78,7 +78,7 @@ def cpu_name() -> str:
     """Model name of the processor."""
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
-        for line in cpuinfo.read_text().splitlines():
+        for line in cpuinfo.read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()

@@ -40,7 +40,11 @@ TABLE: tuple[Entry | GroupEntry, ...] = (
                 f"{_COMMANDS}.data:generate",
                 "Runs the synthetic data generation (SDG) process and writes training files.",
             ),
-            Entry("list", f"{_COMMANDS}.data:list_datasets", "Lists the training files in the datasets folder."),
+            Entry(
+                "list",
+                f"{_COMMANDS}.data:list_datasets",
+                "Lists the training files in the datasets folder and in runs.",
+            ),
         ),
     ),
     GroupEntry(
@@ -48,10 +52,17 @@ TABLE: tuple[Entry | GroupEntry, ...] = (
         "Command Group for Interacting with the Models in InstructLab.",
         (
             Entry("chat", f"{_COMMANDS}.chat:chat", "Starts a chat with a model."),
+            Entry(
+                "convert",
+                f"{_COMMANDS}.convert:convert",
+                "Converts a model between safetensors and GGUF.",
+            ),
+            Entry("download", f"{_COMMANDS}.model_store:download", "Downloads the model(s)."),
             Entry("evaluate", f"{_COMMANDS}.evaluate:evaluate", "Runs the evaluation process on the model."),
             Entry("list", f"{_COMMANDS}.model_store:list_models", "Lists the models in the store."),
             Entry("remove", f"{_COMMANDS}.model_store:remove", "Removes models from the store."),
             Entry("serve", f"{_COMMANDS}.serve:serve", "Starts a local server for a model."),
+            Entry("test", f"{_COMMANDS}.model_test:test", "Runs basic test to ensure model correctness."),
             Entry("train", f"{_COMMANDS}.train:train", "Runs the training process on the model."),
         ),
     ),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ilab.base import hardware, lazy
-from ilab.base.report import NullReporter
+from ilab.base.report import NullReporter, Reporter
 from ilab.cli import output, report
 from ilab.config.load import Loaded
 from ilab.errors import MissingExtra
@@ -14,6 +17,9 @@ from ilab.models import embedded, refs
 from ilab.models.store import ModelStore, StoredModel
 from ilab.records.models import GGUF, SAFETENSORS, ModelDir
 from ilab.serving.engines import vllm
+
+if TYPE_CHECKING:
+    from ilab.cli.screen import Screen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +75,34 @@ def _named(store: ModelStore, named: str, loaded: Loaded, engine: str) -> ModelD
     )
     # The package holds a GGUF file only; the other engines read a copy of it that is made once.
     return model if engine in ("auto", "llama-cpp") else embedded.ensure_safetensors(store, model, report=say)
+
+
+@contextmanager
+def showing(view: Screen, step: str) -> Iterator[Reporter]:
+    """A Reporter for work that is no run: `view` shows it under the name `step` as it shows the stage of a run."""
+    began = time.monotonic()
+    view({"kind": "stage_started", "stage": step})
+    try:
+        yield _Showing(view, step)
+        view({"kind": "stage_finished", "stage": step, "seconds": time.monotonic() - began})
+    finally:
+        view.close()
+
+
+class _Showing(NullReporter):
+    """Hands progress and warnings to the view."""
+
+    def __init__(self, view: Screen, step: str) -> None:
+        self._view = view
+        self._step = step
+
+    def progress(self, what: str, done: int, total: int, **fields: Any) -> None:
+        """Show how far the work is."""
+        self._view({"kind": "progress", "stage": self._step, "what": what, "done": done, "total": total, **fields})
+
+    def warning(self, message: str) -> None:
+        """Show a warning."""
+        self._view({"kind": "warning", "stage": self._step, "message": message})
 
 
 class _Telling(NullReporter):

@@ -3,7 +3,7 @@
 A long command looks like this:
 
     @click.command("train")
-    @settings_flags({"--num-epochs": "training.epochs"})
+    @settings_flags({"--num-epochs": "training.phase1.num_epochs"})
     @set_option
     @run_options
     @click.pass_context
@@ -25,6 +25,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
+    from subprocess import Popen
+
     from ilab.cli.screen import Screen
     from ilab.config.keys import Key
     from ilab.config.load import Loaded
@@ -101,11 +103,14 @@ def set_option(command: Command) -> Command:
     )(command)
 
 
-def settings_flags(flags: Mapping[str, str]) -> Callable[[Command], Command]:
-    """Options that stand for settings: `{"--num-epochs": "training.epochs"}`.
+def settings_flags(
+    flags: Mapping[str, str], *, meaning: Mapping[str, str] | None = None
+) -> Callable[[Command], Command]:
+    """Options that stand for settings: `{"--num-epochs": "training.phase1.num_epochs"}`.
 
-    Type, help and default in the help text come from the setting. The values are read by `load_config`; the command's
-    function has no parameter for them.
+    Type, help and default in the help text come from the setting; `meaning` holds the help of flags whose setting means
+    something else in this command. The values are read by `load_config`; the command's function has no parameter for
+    them.
     """
     from ilab.config import keys
     from ilab.config.schema import Config
@@ -114,13 +119,13 @@ def settings_flags(flags: Mapping[str, str]) -> Callable[[Command], Command]:
 
     def decorate(command: Command) -> Command:
         for flag, name in reversed(list(flags.items())):
-            command = _settings_flag(flag, known[name])(command)
+            command = _settings_flag(flag, known[name], (meaning or {}).get(flag, known[name].doc))(command)
         return command
 
     return decorate
 
 
-def _settings_flag(flag: str, key: Key) -> Callable[[Command], Command]:
+def _settings_flag(flag: str, key: Key, doc: str) -> Callable[[Command], Command]:
     from ilab.config.write import literal
 
     spelled = flag.split(",")
@@ -143,7 +148,7 @@ def _settings_flag(flag: str, key: Key) -> Callable[[Command], Command]:
         type=_type_of(key),
         expose_value=False,
         callback=keep,
-        help=f"{key.doc}  [{default}config: {key.name}]",
+        help=f"{doc}  [{default}config: {key.name}]",
     )
 
 
@@ -255,11 +260,14 @@ def detach(ctx: click.Context, *, kind: str = "", run: RunFolder | None = None) 
     """
     from ilab.base import clock
     from ilab.cli import output
+    from ilab.runs import folder as folders
 
     run_id = run.id if run else clock.run_id(kind)
     log = (run.folder / "detached.log") if run else paths().logs / f"{run_id}.log"
     argv = with_run(argv_without_secrets(ctx), run.id if run else "")
-    start_detached(argv, log=log, environ=secrets_as_environment(ctx) | ({} if run else {RUN_ID: run_id}))
+    child = start_detached(argv, log=log, environ=secrets_as_environment(ctx) | ({} if run else {RUN_ID: run_id}))
+    # Whoever asks for the run next must not be told that nobody works on it: wait until the child does, or has failed.
+    folders.wait_for_worker(run.folder if run else paths().runs / run_id, ended=lambda: child.poll() is not None)
     if ctx.params.get("as_json"):
         output.print_json({"run": run_id, "log": str(log)})
     else:
@@ -269,13 +277,13 @@ def detach(ctx: click.Context, *, kind: str = "", run: RunFolder | None = None) 
     ctx.exit()
 
 
-def start_detached(argv: Sequence[str], *, log: Path, environ: Mapping[str, str] | None = None) -> int:
-    """Start `python -m ilab argv...` in its own session, `environ` added to ours, output to `log`; return its pid."""
+def start_detached(argv: Sequence[str], *, log: Path, environ: Mapping[str, str] | None = None) -> Popen[bytes]:
+    """Start `python -m ilab argv...` in its own session, with `environ` added to ours and its output in `log`."""
     import subprocess
 
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output_file:
-        child = subprocess.Popen(
+        return subprocess.Popen(
             [sys.executable, "-m", "ilab", *argv],
             stdin=subprocess.DEVNULL,
             stdout=output_file,
@@ -283,7 +291,6 @@ def start_detached(argv: Sequence[str], *, log: Path, environ: Mapping[str, str]
             start_new_session=True,
             env={**os.environ, **(environ or {})},
         )
-    return child.pid
 
 
 def with_run(argv: Sequence[str], run_id: str) -> list[str]:

@@ -5,6 +5,7 @@ Colour only on a terminal and without `NO_COLOR`.
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Iterable, Sequence
@@ -26,6 +27,13 @@ def colour(stream: TextIO) -> bool:
 def style(text: str, *, stream: TextIO | None = None, **how: Any) -> str:
     """`text` with click's style options, where `stream` (stderr by default) takes colour; else as it is."""
     return click.style(text, **how) if colour(stream or sys.stderr) else text
+
+
+def write_any_letter() -> None:
+    """Let a letter that stdout or stderr cannot encode (a narrow locale) appear as `\\u2192` and not end the work."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -56,7 +64,9 @@ def print_json(value: Any) -> None:
     """Print `value` on stdout as indented JSON; paths and times become text."""
     import json
 
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+    # JSON has its own spelling of the letters that a narrow stdout cannot encode
+    narrow = not (sys.stdout.encoding or "utf-8").lower().startswith("utf")
+    click.echo(json.dumps(value, ensure_ascii=narrow, indent=2, default=str))
 
 
 def tell(message: str) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from ilab.cli import output
+from ilab.config import paths
 from ilab.errors import IlabError
 
 
@@ -19,14 +20,13 @@ def run(work: Callable[[], Any], *, verbose: Callable[[], bool]) -> int:
 
     A broken pipe (`ilab run list | head`) needs nothing here: click ends quietly.
     """
+    output.write_any_letter()
     try:
         result = work()
         # click returns the status of `ctx.exit(status)`; a command that ends by itself returns None
         status = result if isinstance(result, int) and not isinstance(result, bool) else 0
     except IlabError as error:
-        _traceback(error, verbose())
-        say(error.message, details=error.details, hint=error.hint)
-        status = error.exit_code
+        status = _expected(error, cause=error, verbose=verbose())
     except click.UsageError as error:
         status = _usage(error)
     except click.ClickException as error:
@@ -34,11 +34,11 @@ def run(work: Callable[[], Any], *, verbose: Callable[[], bool]) -> int:
         status = error.exit_code
     except click.Abort as abort:
         status = _aborted(abort)
+    except OSError as error:
+        known = _disk_error(error)
+        status = _expected(known, cause=error, verbose=verbose()) if known else _bug(error, verbose=verbose())
     except Exception as error:  # noqa: BLE001 - the outermost frame: what arrives here is a bug, told in one line
-        _traceback(error, verbose())
-        hint = "" if verbose() else "this is a bug in ilab; run again with -v to see the traceback"
-        say(f"{type(error).__name__}: {error}", hint=hint)
-        status = 1
+        status = _bug(error, verbose=verbose())
     return status
 
 
@@ -55,6 +55,28 @@ def say(message: str, *, details: Sequence[str] = (), hint: str = "") -> None:
 def warn(message: str) -> None:
     """Print a warning on stderr."""
     click.echo(f"{output.style('warning:', fg='yellow', bold=True)} {message}", err=True)
+
+
+def _expected(error: IlabError, *, cause: BaseException, verbose: bool) -> int:
+    _traceback(cause, verbose)
+    say(error.message, details=error.details, hint=error.hint)
+    return error.exit_code
+
+
+def _disk_error(error: OSError) -> IlabError | None:
+    """What a full disk or an unwritable folder is told as, wherever we met it; None for any other error."""
+    from ilab.base import disk
+
+    # without a file name the folders do not matter; finding them could fail for the same reason as the work
+    roots = () if error.filename is None else paths.find().roots
+    return disk.explain(error, roots)
+
+
+def _bug(error: Exception, *, verbose: bool) -> int:
+    _traceback(error, verbose)
+    hint = "" if verbose else "this is a bug in ilab; run again with -v to see the traceback"
+    say(f"{type(error).__name__}: {error}", hint=hint)
+    return 1
 
 
 def _usage(error: click.UsageError) -> int:

@@ -147,12 +147,18 @@ class Screen:
     # --- writing ---
 
     def _due(self, event: dict[str, Any]) -> bool:
-        """Whether a plain line is due: a new tenth of the total, or a minute where the total is unknown."""
+        """Whether a plain line is due: a new tenth of the total, or a minute where the total is unknown.
+
+        Work that begins again under the same name (another checkpoint) counts from its own start.
+        """
         place = (event["stage"], str(event.get("what", "")))
         done, total, now = int(event.get("done") or 0), int(event.get("total") or 0), time.monotonic()
         tenth = 10 * done // total if total else 0
         before, at = self._said.get(place, (0, -_QUIET_SECONDS))
+        if tenth < before:
+            before = 0
         if tenth <= before and (total or now - at < _QUIET_SECONDS):
+            self._said[place] = (before, at)
             return False
         self._said[place] = (tenth, now)
         return True

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
@@ -51,16 +52,22 @@ def unknown(name: str, setting: Setting, model: type[BaseModel]) -> Fault:
         example = next(key for key in known if key.startswith(f"{name}."))
         message = f"{name}: a section, not a key"
         return Fault(path=setting.path, line=setting.line, message=message, hint=f"set `{example}`")
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6) or _same_ending(name, known)
+    meant = closest(name, known)
     return Fault(
         path=setting.path,
         line=setting.line,
         message=f"{name}: there is no such key",
-        hint=f"did you mean `{close[0]}`?" if close else "",
+        hint=f"did you mean `{meant}`?" if meant else "",
     )
 
 
-def _same_ending(name: str, known: list[str]) -> list[str]:
+def closest(name: str, known: Sequence[str]) -> str:
+    """The one of `known` that `name` was probably meant to be; empty when none is like it."""
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6) or _same_ending(name, known)
+    return close[0] if close else ""
+
+
+def _same_ending(name: str, known: Sequence[str]) -> list[str]:
     """The key of the same last name in another section, if there is just one."""
     last = name.rpartition(".")[2]
     matches = [key for key in known if key.rpartition(".")[2] == last]
@@ -93,6 +100,24 @@ def _wrong_value(
         message=f"{name}{inside}: {expectation}{got}",
         hint=key.doc if key else "",
     )
+
+
+def way_out(faults: Sequence[Fault], *, file: Path, edit: str) -> str:
+    """What mends `faults`: `edit` is the command that opens `file`. Each command named works in spite of the faults."""
+    places = dict.fromkeys(fault.path for fault in faults)
+    variables = [place for place in places if place.startswith("ILAB_")]
+    flags = [place for place in places if place.startswith("--")]
+    runs = [place for place in places if place.startswith("run ")]
+    files = [place for place in places if place not in (*variables, *flags, *runs)]
+    steps = [f"`{edit}` opens the file" if place == str(file) else f"mend {place}" for place in files]
+    steps += [f"correct or unset {variable}" for variable in variables]
+    steps += [f"correct {flag}" for flag in flags]
+    steps += [f"the settings of {run} do not fit this version of ilab, start a new run" for run in runs]
+    if files == [str(file)] and not variables:
+        steps.append("`ilab --config DEFAULT config show` lists every key")
+    elif not files and not variables:
+        steps.append("`ilab config show` lists every key")
+    return "; ".join(steps)
 
 
 def _key_of(location: tuple[Any, ...], model: type[BaseModel]) -> tuple[str, str]:

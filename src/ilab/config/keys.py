@@ -1,4 +1,4 @@
-"""The keys of a settings model, flat: `training.epochs` with its type, default and docstring."""
+"""The keys of a settings model, flat: `training.seed` with its type, default and docstring."""
 
 from __future__ import annotations
 

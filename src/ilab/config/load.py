@@ -1,8 +1,8 @@
 """Resolve the settings: default < profile < file < environment < recorded run < flag, with the source of each value.
 
-    ILAB_TRAINING__EPOCHS=3          the environment: room and key joined by two underscores
-    --set training.epochs=3          a flag
-    training: {epochs: 3}            config.yaml, or a profile named by `general.profile`
+    ILAB_TRAINING__SEED=3            the environment: room and key joined by two underscores
+    --set training.seed=3            a flag
+    training: {seed: 3}              config.yaml, or a profile named by `general.profile`
 
 All faults come at once. A file holds only what the user changed; unknown keys are errors, never ignored.
 """
@@ -10,6 +10,7 @@ All faults come at once. A file holds only what the user changed; unknown keys a
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,8 +18,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from ilab.config import environment, keys, paths, yaml_file
 from ilab.config import faults as fault_texts
-from ilab.config import keys, paths, yaml_file
 from ilab.config.schema import Config
 from ilab.config.yaml_file import Setting
 from ilab.errors import ConfigError, Fault
@@ -69,20 +70,26 @@ class Request:
 
 def load(request: Request | None = None) -> Loaded:
     """Resolve every setting, or raise `ConfigError` with all faults."""
-    loaded, faults = resolve(request or Request())
+    request = request or Request()
+    loaded, faults = resolve(request)
     if loaded is None:
-        raise failure(faults)
+        raise failure(faults, file=request.file)
     return loaded
 
 
-def failure(faults: list[Fault]) -> ConfigError:
-    """The error that tells of `faults`."""
+def failure(faults: list[Fault], *, file: Path | None = None) -> ConfigError:
+    """The error that tells of `faults`; `file` is the settings file where it is not the usual one."""
     many = f"{len(faults)} faults in the settings" if len(faults) > 1 else "a fault in the settings"
-    return ConfigError(
-        many,
-        details=[str(fault) for fault in faults],
-        hint="`ilab config show` lists every key; `ilab config edit` opens the file",
-    )
+    usual = paths.find().config_file
+    edit = "ilab config edit" if file in (None, usual) else f"ilab --config {shlex.quote(str(file))} config edit"
+    hint = fault_texts.way_out(faults, file=file or usual, edit=edit)
+    return ConfigError(many, details=[str(fault) for fault in faults], hint=hint)
+
+
+def check(text: str, *, file: Path) -> list[Fault]:
+    """The faults of `text` as the content of `file`; what the environment sets is left out of it."""
+    environ = environment.without_settings(os.environ)
+    return resolve(Request(file=file, environ=environ), text=text)[1]
 
 
 def resolve(request: Request, *, text: str | None = None) -> tuple[Loaded | None, list[Fault]]:
@@ -91,13 +98,15 @@ def resolve(request: Request, *, text: str | None = None) -> tuple[Loaded | None
     places = paths.find(environ)
     file = request.file or places.config_file
     from_file, faults = _file_layer(request, file, text)
-    rest = [_environment_layer(environ), _recorded_layer(request), _flag_layer(request)]
+    from_environment, unknown = environment.layer(environ)
+    faults += unknown
+    rest = [from_environment, _recorded_layer(request), _flag_layer(request)]
     profile, profile_faults = _profile_layer([from_file, *rest], places)
     faults += profile_faults
     chosen: Layer = {}
     for layer in (profile, from_file, *rest):
-        faults += [fault_texts.unknown(name, setting, Config) for name, setting in layer.items() if not _known(name)]
-        chosen |= {name: setting for name, setting in layer.items() if _known(name)}
+        faults += [fault_texts.unknown(name, setting, Config) for name, setting in layer.items() if not is_known(name)]
+        chosen |= {name: setting for name, setting in layer.items() if is_known(name)}
     config, value_faults = _validate(chosen, environ)
     faults += value_faults
     if config is None or faults:
@@ -107,7 +116,8 @@ def resolve(request: Request, *, text: str | None = None) -> tuple[Loaded | None
     return Loaded(config=config, sources=sources, file=read, paths=places), []
 
 
-def _known(name: str) -> bool:
+def is_known(name: str) -> bool:
+    """Whether there is a setting of this dotted name."""
     return name in keys.keys(Config)
 
 
@@ -123,20 +133,16 @@ def _file_layer(request: Request, file: Path, text: str | None) -> tuple[Layer, 
                 details=[] if isinstance(error, FileNotFoundError) else [str(error)],
                 hint="run `ilab config init`, or point to a configuration file with `--config PATH`",
             ) from error
+    return settings_of(text, file)
+
+
+def settings_of(text: str, file: Path) -> tuple[Layer, list[Fault]]:
+    """What `text`, the content of `file`, sets, each with its line, and the faults of its form."""
     return yaml_file.read(text, path=file, kind="file", is_section=_is_section)
 
 
 def _is_section(name: str) -> bool:
     return name in keys.sections(Config)
-
-
-def _environment_layer(environ: Mapping[str, str]) -> Layer:
-    layer = {}
-    for variable, text in environ.items():
-        if variable.startswith("ILAB_") and "__" in variable:
-            name = variable.removeprefix("ILAB_").lower().replace("__", ".")
-            layer[name] = Setting(value=_parsed(name, text), source=f"environment {variable}", path=variable)
-    return layer
 
 
 def _flag_layer(request: Request) -> Layer:
@@ -156,7 +162,7 @@ def _parsed(name: str, text: str) -> Any:
 def _recorded_layer(request: Request) -> Layer:
     """Settings of a run that goes on; keys of an older version are passed over. Empty secrets stay out."""
     source = f"run {request.run}"
-    values = {name: value for name, value in flat(request.recorded).items() if _known(name)}
+    values = {name: value for name, value in flat(request.recorded).items() if is_known(name)}
     return {name: Setting(value=value, source=source, path=source) for name, value in values.items()}
 
 

@@ -29,6 +29,11 @@ class Paths:
     cache: Path
 
     @property
+    def roots(self) -> tuple[Path, ...]:
+        """The four folders themselves."""
+        return (self.config, self.data, self.state, self.cache)
+
+    @property
     def config_file(self) -> Path:
         """Only what the user changed."""
         return self.config / "config.yaml"

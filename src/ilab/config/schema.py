@@ -37,6 +37,8 @@ class ModelChoices(BaseModel, extra="forbid", frozen=True):
     """Model that compares answers."""
     teacher_endpoint: str = ""
     """URL of an OpenAI-compatible server that is the teacher; empty starts one for the teacher model."""
+    teacher_model: str = ""
+    """Name of the model at the teacher's server; empty takes the only one."""
     teacher_api_key: SecretStr = SecretStr("")
     """Key for the teacher's server; better kept in the environment than in the file."""
 

@@ -1,7 +1,7 @@
 """Write settings as commented YAML: each key with its docstring, active where it was changed.
 
 # a comment is "# " and text
-#epochs: 3          is a key at its default; take the "#" away to change it
+#seed: 42           is a key at its default; take the "#" away to change it
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ilab.config.schema import Config
 
 _HEAD = """\
 # Settings of ilab. Lines that begin with `#` show defaults; take the `#` away to change one.
-# A flag comes before the environment (ILAB_TRAINING__EPOCHS=3), that before this file, that before the profile.
+# A flag comes before the environment (ILAB_TRAINING__SEED=3), that before this file, that before the profile.
 # `ilab config show` prints what is active and where it comes from.
 """
 _MASK = "********"

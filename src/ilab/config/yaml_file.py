@@ -75,7 +75,11 @@ class _Reader:
                 self.mapping(dotted, value_node)
             return
         line = key_node.start_mark.line + 1
-        value = self.loader.construct_object(value_node, deep=True)
+        try:
+            value = self.loader.construct_object(value_node, deep=True)
+        except ValueError as error:  # what looks like a date or a number and is none, such as 2024-13-45
+            self.fault(value_node, f"{dotted}: {error}")
+            return
         self.found[dotted] = Setting(value=value, source=f"{self.kind} {self.path}:{line}", path=self.path, line=line)
 
     def fault(self, node: yaml.Node, message: str) -> None:

@@ -12,13 +12,15 @@ from typing import Any
 
 from ilab.base import digest, jsonl
 from ilab.base.report import NullReporter, Reporter
-from ilab.evaluation.contrast import Item, Prompts, grade, items
+from ilab.evaluation.contrast import CLOSED, OPEN, Item, Prompts, grade, items
 from ilab.evaluation.questions import Fact, QuestionSet
 from ilab.llm.port import TokenScore, TokenScorer
 from ilab.records.scores import Answer
 
 BATCH = 16
 """Questions scored in one call: what a kill can cost."""
+_ABOUT = {"questions": "document", "placebo": "placebo", "keepset": "general"}
+"""Kinds of question files as they are named in progress."""
 
 
 def answer_all(
@@ -40,7 +42,7 @@ def answer_all(
     wanted = [(key_of(item, model), item) for item in items(questions, prompts, context_of=context_of)]
     known = read_known(out)
     missing = [(key, item) for key, item in dict(wanted).items() if key not in known]
-    what = f"questions, {wanted[0][1].condition} book" if wanted else "questions"
+    what = unit_name(questions, model, OPEN if context_of else CLOSED, out)
     say.progress(what, len(wanted) - len(missing), len(wanted))
     for start in range(0, len(missing), BATCH):
         batch = missing[start : start + BATCH]
@@ -51,6 +53,24 @@ def answer_all(
     graded = [grade(item, known[key], model=model) for key, item in wanted]
     place = {fact.id: number for number, fact in enumerate(questions)}
     return sorted(graded, key=lambda answer: (place[answer.fact], answer.phrasing))
+
+
+def unit_name(questions: QuestionSet, model: str, condition: str, out: Path) -> str:
+    """What progress calls the questions: `document questions, closed book (base)`.
+
+    Rate and time left are measured apart for every name, so two passes must never share one. Where `out` holds other
+    questions of the kind already (the selection part, asked before the report part), these are `more` of them.
+    """
+    ids, tiers = {fact.id for fact in questions}, {fact.tier for fact in questions}
+    more = any(
+        row.get("model") == model
+        and row.get("condition") == condition
+        and row.get("tier") in tiers
+        and row.get("fact") not in ids
+        for row in (jsonl.read(out, skip_torn=True) if out.exists() else ())
+    )
+    about = _ABOUT.get(questions.kind, questions.kind)
+    return f"{'more ' if more else ''}{about} questions, {condition} book ({model})"
 
 
 def key_of(item: Item, model: str) -> str:

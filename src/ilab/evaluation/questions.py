@@ -94,8 +94,11 @@ class _File(BaseModel, extra="forbid", strict=True):
     facts: list[_FactFile] = Field(min_length=1)
 
 
-def read(path: Path) -> QuestionSet:
-    """The questions in `path`. Raises `UserFileError` with every fault of the file."""
+def read(path: Path, *, kind: str = "") -> QuestionSet:
+    """The questions in `path`, of the kind that is wanted there. Raises `UserFileError` with every fault of the file.
+
+    `kind` is empty where every kind will do.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -103,7 +106,7 @@ def read(path: Path) -> QuestionSet:
         raise UserFileError(
             f"cannot read the questions file {path}", [Fault(path=str(path), message=str(reason))]
         ) from error
-    return parse(text, path=str(path))
+    return parse(text, path=str(path), kind=kind)
 
 
 def shipped_keepset() -> QuestionSet:
@@ -112,8 +115,11 @@ def shipped_keepset() -> QuestionSet:
     return parse(file.read_text(encoding="utf-8"), path="keepset.yaml")
 
 
-def parse(text: str, *, path: str = "questions.yaml") -> QuestionSet:
-    """The questions in `text`; `path` is used in messages. Raises `UserFileError` with every fault."""
+def parse(text: str, *, path: str = "questions.yaml", kind: str = "") -> QuestionSet:
+    """The questions in `text`; `path` is used in messages. Raises `UserFileError` with every fault.
+
+    A file of another `kind` than the one that is wanted is refused; empty takes every kind.
+    """
     try:
         tree = yaml.compose(text, Loader=yaml.SafeLoader)
         content = yaml.safe_load(text)
@@ -128,6 +134,9 @@ def parse(text: str, *, path: str = "questions.yaml") -> QuestionSet:
         faults = [_fault(path, tree, one["loc"], one["msg"], _HINTS.get(one["type"], "")) for one in error.errors()]
         raise UserFileError(f"{path} is not a valid questions file", faults) from error
     faults = [_fault(path, tree, loc, message) for loc, message in _inconsistencies(file)]
+    if kind and file.kind != kind:
+        message = f"this is a file of kind `{file.kind}`, and one of kind `{kind}` is wanted here"
+        faults.insert(0, _fault(path, tree, ("kind",), message))
     if faults:
         raise UserFileError(f"{path} is not a valid questions file", faults)
     return QuestionSet(

@@ -21,6 +21,11 @@ MEASURES: dict[str, Callable[[Answer], float]] = {
 }
 
 
+def open_book(measure: str) -> str:
+    """The name under which gains of `measure` with the text in the prompt stand beside those from memory."""
+    return f"open_book_{measure}"
+
+
 def summarise(
     *,
     base: Sequence[Answer],
@@ -98,10 +103,11 @@ def _levels(
 def _gains(answers: Mapping[str, Sequence[Answer]], boot: Bootstrap) -> dict[str, dict[str, Interval]]:
     found: dict[str, dict[str, Interval]] = {}
     for measure in MEASURES:
-        for tier in TIERS:
-            deltas = paired(answers["base"], answers["tuned"], tier=tier, measure=measure)
-            if deltas:
-                found.setdefault(measure, {})[tier] = boot.mean(deltas)
+        for condition, name in (("closed", measure), ("open", open_book(measure))):
+            for tier in TIERS:
+                deltas = paired(answers["base"], answers["tuned"], tier=tier, condition=condition, measure=measure)
+                if deltas:
+                    found.setdefault(name, {})[tier] = boot.mean(deltas)
     return found
 
 

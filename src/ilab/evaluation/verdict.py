@@ -7,8 +7,9 @@
     generalises  GENERALISES       lower bound of the gain on untaught facts > 0
                  GENERALISES WEAKLY  the same, but less than half of the gain on taught facts
                  DOES NOT GENERALISE  upper bound below the smallest useful gain
-    retained     RETAINED          lower bound of the keep-set change > -margin (non-inferiority)
-                 FORGOT            upper bound below 0 and not RETAINED
+    retained     RETAINED          lower bound of the keep-set change > -margin (non-inferiority), and STEADY
+                 RETAINED IN PART  the same, but DRIFTED
+                 FORGOT            upper bound below 0 and lower bound below -margin
     drift        STEADY, DRIFTED   bits per byte of neutral text: upper bound below the margin; lower bound above it
 
 Everything else is INCONCLUSIVE: more questions, or more training seeds, would be needed to tell. The thresholds are
@@ -23,9 +24,11 @@ from ilab.evaluation.wording import count, percent, points, points_interval, sig
 from ilab.records.scores import Finding, Interval, Scorecard
 
 INCONCLUSIVE = "INCONCLUSIVE"
-HEADLINE = ("learned", "generalises", "retained")
-"""Topics that make up the headline."""
-_LABELS = {"learned": "LEARNING", "generalises": "GENERALISING", "retained": "RETENTION"}
+HEADLINE = ("learned", "generalises", "retained", "drift")
+"""Topics that make up the headline; what was damaged must not stand in the small print only."""
+_LABELS = {"learned": "LEARNING", "generalises": "GENERALISING", "retained": "RETENTION", "drift": "DRIFT"}
+_IN_HEADLINE = {"DRIFTED": "LANGUAGE DRIFTED", "STEADY": ""}
+"""Words that read differently without their question; RETAINED says already that language is steady."""
 
 
 def findings(card: Scorecard, settings: EvalSettings) -> tuple[Finding, ...]:
@@ -41,13 +44,15 @@ def findings(card: Scorecard, settings: EvalSettings) -> tuple[Finding, ...]:
 
 
 def headline(card_findings: tuple[Finding, ...]) -> str:
-    """The verdict words on one line: `LEARNED · GENERALISES · RETAINED`."""
-    words = []
-    for topic in HEADLINE:
-        finding = next((one for one in card_findings if one.topic == topic), None)
-        if finding is not None:
-            words.append(finding.word if finding.word != INCONCLUSIVE else f"{_LABELS[topic]} {INCONCLUSIVE}")
-    return " · ".join(words) or "NOTHING MEASURED"
+    """The verdict words on one line: `LEARNED · GENERALISES · RETAINED`, and `LANGUAGE DRIFTED` where it did."""
+    by_topic = {finding.topic: finding.word for finding in card_findings if finding.topic in HEADLINE}
+    if not by_topic:
+        return "NOTHING MEASURED"
+    words = [
+        f"{_LABELS[topic]} {INCONCLUSIVE}" if word == INCONCLUSIVE else _IN_HEADLINE.get(word, word)
+        for topic, word in ((topic, by_topic[topic]) for topic in HEADLINE if topic in by_topic)
+    ]
+    return " · ".join(word for word in words if word) or "LANGUAGE STEADY"
 
 
 def learned(card: Scorecard, settings: EvalSettings) -> Finding | None:
@@ -105,18 +110,25 @@ def generalises(card: Scorecard, settings: EvalSettings) -> Finding | None:
 
 
 def retained(card: Scorecard, settings: EvalSettings) -> Finding | None:
-    """Does the model still answer general questions? Needs a keep-set."""
+    """Does the model still answer general questions, and write as before? Needs a keep-set; drift counts if measured.
+
+    RETAINED asks for both: a model may answer general questions that were rehearsed, and write worse all the same.
+    """
     change, flips = card.gain("accuracy", "keep"), card.flips.get("keep")
     if change is None:
         return None
-    kept = non_inferior(change, settings.keep_margin)
-    word = INCONCLUSIVE if kept is None else "RETAINED" if kept else "FORGOT"
+    kept, language = non_inferior(change, settings.keep_margin), drift(card, settings)
+    word = _retention(kept, language.word if language else "STEADY")
     margin = f"{100 * settings.keep_margin:g} points"
     lost = "is certain" if change.high < -settings.keep_margin else "cannot be ruled out"
+    unclear = (
+        "ruled out, but a drift of ordinary language is not" if kept else "not ruled out, but there is no clear one"
+    )
     ending = {
         "RETAINED": f"A loss of {margin} or more is ruled out.",
+        "RETAINED IN PART": f"A loss of {margin} or more is ruled out here, but ordinary language drifted.",
         "FORGOT": f"Something was forgotten: a loss of {margin} or more {lost}.",
-        INCONCLUSIVE: f"No clear loss, but a loss of {margin} or more cannot be ruled out.",
+        INCONCLUSIVE: f"A loss of {margin} or more is {unclear}.",
     }[word]
     sentence = f"General questions: {_moved(card, 'keep', change, decimals=1)}. {ending}"
     if flips is not None:
@@ -124,6 +136,15 @@ def retained(card: Scorecard, settings: EvalSettings) -> Finding | None:
     if flips is not None and flips.questions and not flips.lost + flips.gained:
         sentence += f" (Changes rarer than about 1 in {max(1, flips.questions // 3)} could have been missed.)"
     return Finding(topic="retained", word=word, sentence=sentence)
+
+
+def _retention(kept: bool | None, language: str) -> str:
+    """The word for the keep-set (`kept`: see `non_inferior`) and the word for drift, taken together."""
+    if kept is None:
+        return INCONCLUSIVE
+    if not kept:
+        return "FORGOT"
+    return {"STEADY": "RETAINED", "DRIFTED": "RETAINED IN PART"}.get(language, INCONCLUSIVE)
 
 
 def drift(card: Scorecard, settings: EvalSettings) -> Finding | None:
@@ -136,11 +157,21 @@ def drift(card: Scorecard, settings: EvalSettings) -> Finding | None:
         word = "STEADY"
     elif change.low > settings.drift_margin:
         word = "DRIFTED"
+    before, after = (f"{card.drift[name].estimate:.3f}" for name in ("base", "tuned"))
     sentence = (
-        f"Neutral text now takes {signed_interval(change)} bits per byte to predict, compared with before; "
-        f"more than {signed(settings.drift_margin, decimals=2)} counts as drift."
+        f"Predicting ordinary text about other things took {before} bits per byte before and takes {after} after, "
+        f"{signed_interval(change)}. {_drift_ending(word, settings)}"
     )
     return Finding(topic="drift", word=word, sentence=sentence)
+
+
+def _drift_ending(word: str, settings: EvalSettings) -> str:
+    margin = signed(settings.drift_margin, decimals=2)
+    return {
+        "STEADY": f"A rise of {margin} or more is ruled out.",
+        "DRIFTED": f"More than {margin} counts as damage: free text may have become worse.",
+        INCONCLUSIVE: f"A rise of {margin} or more is not ruled out.",
+    }[word]
 
 
 def _gain_word(gain: Interval, settings: EvalSettings, *, yes: str, no: str) -> str:

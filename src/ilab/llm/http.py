@@ -19,10 +19,11 @@ SCORE_BATCH = 40_000
 class HttpChatModel:
     """Answers conversations through `POST {base_url}/chat/completions`. Safe to use from many threads at once.
 
-    `base_url` gets `/v1` when it has no path. `model` may be empty when the server has one model only. `timeout` is in
-    seconds for each try; `retries` counts the tries after the first, made on lost connections, time-outs, 429 and 5xx.
-    `socket` is a Unix socket to connect to in place of the address. `verify` is False, or the file of a certificate
-    authority. `watch` is called before a retry and raises when trying again is senseless.
+    `base_url` gets `/v1` when it has no path. `model` may be empty when the server has one model only; `flag` is how a
+    user names it, for hints. `timeout` is in seconds for each try; `retries` counts the tries after the first, made on
+    lost connections, time-outs, 429 and 5xx. `socket` is a Unix socket to connect to in place of the address. `verify`
+    is False, or the file of a certificate authority. `watch` is called before a retry and raises when trying again is
+    senseless.
     """
 
     def __init__(
@@ -30,6 +31,7 @@ class HttpChatModel:
         base_url: str,
         *,
         model: str = "",
+        flag: str = "",
         api_key: str = "",
         timeout: float = 120,
         retries: int = 4,
@@ -41,6 +43,7 @@ class HttpChatModel:
             base_url, api_key=api_key, timeout=timeout, retries=retries, socket=socket, verify=verify, watch=watch
         )
         self._model = model
+        self._flag = flag
         self._lock = threading.Lock()
 
     def __repr__(self) -> str:
@@ -56,6 +59,14 @@ class HttpChatModel:
         answer = self._transport.get("models")
         rows = answer.get("data", []) if isinstance(answer, dict) else []
         return [str(row["id"]) for row in rows if isinstance(row, dict) and "id" in row]
+
+    def choose(self) -> str:
+        """Ask the server what it has, and return the model that requests go to.
+
+        Raises `TeacherError` when the one that was named is not there, or none was named and there is not just one.
+        """
+        with self._lock:
+            return self._choose()
 
     def chat(self, messages: Sequence[Message], params: GenerationParams) -> Completion:
         """Answer `messages`. Raises `TeacherError` when the server refuses, or keeps failing."""
@@ -103,15 +114,19 @@ class HttpChatModel:
     def _model_name(self) -> str:
         """The model to ask for; asked from the server once when none was given."""
         with self._lock:
-            if not self._model:
-                names = self.models()
-                if len(names) != 1:
-                    raise TeacherError(
-                        f"{self.base_url} serves {len(names)} models, and none was chosen",
-                        hint=f"choose one of: {', '.join(names)}" if names else "",
-                    )
-                self._model = names[0]
+            return self._model or self._choose()
+
+    def _choose(self) -> str:
+        names = self.models()
+        if not self._model and len(names) == 1:
+            self._model = names[0]
+        # A server without a list can still serve the model that was named.
+        if self._model and (self._model in names or not names):
             return self._model
+        fault = f"has no model `{self._model}`" if self._model else f"serves {len(names)} models, and none was chosen"
+        how = f" with {self._flag}" if self._flag else ""
+        hint = f"choose one{how}: {', '.join(names)}" if names else ""
+        raise TeacherError(f"{self.base_url} {fault}", hint=hint)
 
 
 class HttpTokenScorer:

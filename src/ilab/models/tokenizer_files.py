@@ -160,7 +160,7 @@ def chat_template(folder: Path) -> str:
     """The chat template of a transformers model folder, or an empty string."""
     path = folder / "chat_template.jinja"
     if path.exists():
-        return path.read_text()
+        return path.read_text(encoding="utf-8")
     return str(json_object.read_if_there(folder / "tokenizer_config.json").get("chat_template") or "")
 
 

@@ -61,13 +61,16 @@ class Proof:
         return sorted(facts, key=lambda fact: fact.tier != "taught")[: settings.examples]
 
 
-def load_proof(job: Job, samples: Path) -> Proof:
-    """The questions that the settings name; without a file, held-out generated rows where there are enough."""
+def load_proof(job: Job, samples: Path | None) -> Proof:
+    """The questions that the settings name; without a file, held-out rows of `samples` where there are enough."""
     settings = job.evaluation
-    keep = questions.read(Path(settings.keepset)) if settings.keepset else questions.shipped_keepset()
-    placebo = questions.read(Path(settings.placebo)) if settings.placebo else None
+    keep = questions.read(Path(settings.keepset), kind="keepset") if settings.keepset else questions.shipped_keepset()
+    placebo = questions.read(Path(settings.placebo), kind="placebo") if settings.placebo else None
     if settings.questions:
-        return Proof(document=questions.read(Path(settings.questions)), placebo=placebo, keep=keep)
+        document = questions.read(Path(settings.questions), kind="questions")
+        return Proof(document=document, placebo=placebo, keep=keep)
+    if samples is None:
+        return Proof(document=None, placebo=placebo, keep=keep)
     rows = [Sample.from_json(row) for row in jsonl.read(samples)]
     held = [row for row in split.by_fact(rows, share=job.mixing.heldout_share, seed=job.mixing.seed)[1] if _short(row)]
     enough = len({row.answer for row in held}) >= 8

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from ilab.models.store import ModelStore
 from ilab.pipeline import baseline, evaluate, generate, mix, model_session, report, train
 from ilab.pipeline.baseline import Proof
 from ilab.pipeline.job import Job
-from ilab.pipeline.prepare import prepare
+from ilab.pipeline.prepare import MODELS, prepare
 from ilab.pipeline.train import Chosen
 from ilab.records.models import ModelDir
 from ilab.runs.folder import RunFolder
@@ -34,7 +35,7 @@ class Outcome:
 def customize(run: RunFolder, job: Job) -> Outcome:
     """Do what is not done yet of the whole job, and register the model. Call inside `run.working()`."""
     prepared = prepare(run, job)
-    student = model_session.exact_form(job, job.models.student, run.reporter("01-prepare"))
+    student = model_session.exact_form(job, job.models.student, run.reporter(MODELS))
     generated = generate.generate(run, job, prepared)
     base = baseline.baseline(run, job, prepared, generated)
     proof = baseline.load_proof(job, generated / "samples.jsonl")
@@ -44,7 +45,9 @@ def customize(run: RunFolder, job: Job) -> Outcome:
         run, job, checkpoint=chosen.checkpoint.path, prepared=prepared, proof=proof, base=base
     )
     data = report.write(run, job, chosen=chosen, proof=proof, evaluated=evaluated, base=base, generated=generated)
-    model = register(run, job, chosen, evaluated, data)
+    facts = {"taxonomy": str(job.taxonomy_path), "headline": data.scorecard.headline}
+    files = [evaluated / "model.gguf", run.folder / "report.md"]
+    model = register(run, job, chosen, files=files, facts=facts)
     run.finish(_result(chosen, data, model))
     return Outcome(model=model, report=data)
 
@@ -67,15 +70,17 @@ def _phases(run: RunFolder, job: Job, student: Path, mixed: Path, proof: Proof, 
     return chosen
 
 
-def register(run: RunFolder, job: Job, chosen: Chosen, evaluated: Path, data: ReportData) -> ModelDir:
-    """Put the chosen checkpoint and its GGUF into the store under the job's name, with where it comes from."""
+def register(run: RunFolder, job: Job, chosen: Chosen, *, files: Sequence[Path], facts: Mapping[str, str]) -> ModelDir:
+    """Put the chosen checkpoint and `files` (its GGUF, its report) into the store under the job's name.
+
+    `facts` are written down beside where it comes from. Naming the run makes it the model that `ilab model chat` takes.
+    """
     provenance = {
         "source": f"run {run.id}",
         "run": run.id,
         "base_model": job.models.student,
         "checkpoint": chosen.checkpoint.name,
-        "taxonomy": str(job.taxonomy_path),
-        "headline": data.scorecard.headline,
+        **facts,
     }
     store: ModelStore = job.store
     name = refs.full_name(job.name)
@@ -85,8 +90,8 @@ def register(run: RunFolder, job: Job, chosen: Chosen, evaluated: Path, data: Re
         for file in sorted(chosen.checkpoint.path.iterdir()):
             if file.is_file() and file.name != "DONE.json":
                 shutil.copyfile(file, folder / file.name)
-        shutil.copyfile(evaluated / "model.gguf", folder / "model.gguf")
-        shutil.copyfile(run.folder / "report.md", folder / "report.md")
+        for file in files:
+            shutil.copyfile(file, folder / file.name)
     return store.find(name, prefer="gguf")
 
 

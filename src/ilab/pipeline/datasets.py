@@ -1,21 +1,27 @@
-"""Training files as users see them: dated files in the datasets folder, and a list of what is there."""
+"""Training files as users see them: dated files in the datasets folder, and a list of what is there and in runs."""
 
 from __future__ import annotations
 
 import json
-import shutil
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ilab.base import clock, digest, jsonl
+import yaml
+
+from ilab.base import atomic, clock, jsonl
+from ilab.evaluation.questions import Fact, QuestionSet
 from ilab.pipeline import generate
-from ilab.pipeline.baseline import load_proof
+from ilab.pipeline.baseline import Proof, load_proof
 from ilab.pipeline.job import Job
 from ilab.pipeline.mix import mix
 from ilab.pipeline.prepare import prepare
 from ilab.runs.folder import RunFolder
+
+_KNOWLEDGE = "knowledge_train_msgs"
+_QUESTIONS = "heldout_questions"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,40 +33,81 @@ class Dataset:
     created: str
     size: int
     rows: int
+    path: str
 
 
-def make(run: RunFolder, job: Job, out: Path) -> list[Path]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """The training files of a run, and the questions about the facts that were held out of them, if there are any."""
+
+    files: list[Path]
+    questions: Path | None
+
+
+def make(run: RunFolder, job: Job, out: Path) -> Published:
     """Generate, mix, and publish the training files of a run into `out` under the names of the reference."""
     prepared = prepare(run, job)
     generated = generate.generate(run, job, prepared)
     proof = load_proof(job, generated / "samples.jsonl")
     mixed = mix(run, job, prepared, generated, None, proof)
-    return publish(mixed, generated, job, out)
+    return publish(mixed, generated, job, out, proof=proof)
 
 
-def publish(mixed: Path, generated: Path, job: Job, out: Path) -> list[Path]:
-    """Copy the files of a run to `out`: knowledge_train_msgs_*, skills_train_msgs_*, messages_<student>_*.jsonl."""
-    out.mkdir(parents=True, exist_ok=True)
-    known = sorted(out.glob("knowledge_train_msgs_*.jsonl"))
-    content = digest.of_file(mixed / "phase1.jsonl")
-    for file in known:
-        if digest.of_file(file) == content:
-            stamp = file.stem.removeprefix("knowledge_train_msgs_")
-            return sorted(out.glob(f"*_{stamp}.jsonl"))
-    stamp = clock.file_stamp()
+def publish(mixed: Path, generated: Path, job: Job, out: Path, *, proof: Proof) -> Published:
+    """Write the files of a run to `out`, or find them there when they were published before.
+
+    knowledge_train_msgs_*, skills_train_msgs_*, messages_<student>_*.jsonl; and heldout_questions_*.yaml when facts
+    were held out for want of a hand-written questions file.
+    """
     student = Path(job.models.student.replace("://", "-").replace("==", "-")).name
-    names = {
-        f"knowledge_train_msgs_{stamp}.jsonl": mixed / "phase1.jsonl",
-        f"skills_train_msgs_{stamp}.jsonl": mixed / "phase2.jsonl",
+    contents = {
+        f"messages_{student}": _messages(generated / "samples.jsonl"),
+        "skills_train_msgs": (mixed / "phase2.jsonl").read_bytes(),
+        **({_QUESTIONS: _questions(proof.document)} if proof.generated and proof.document else {}),
+        # The last one to be written: a set without it was broken off, and is not taken for a published one.
+        _KNOWLEDGE: (mixed / "phase1.jsonl").read_bytes(),
     }
-    for name, source in names.items():
-        shutil.copyfile(source, out / name)
-    messages = out / f"messages_{student}_{stamp}.jsonl"
-    jsonl.write(messages, [_messages(row) for row in jsonl.read(generated / "samples.jsonl")])
-    return [*(out / name for name in names), messages]
+    stamp = _published(out, contents) or _fresh_stamp(out)
+    paths = {stem: _path(out, stem, stamp) for stem in contents}
+    for stem, path in paths.items():
+        if not path.exists():
+            atomic.write_bytes(path, contents[stem])
+    questions = paths.pop(_QUESTIONS, None)
+    return Published(files=sorted(paths.values()), questions=questions)
 
 
-def _messages(row: dict[str, Any]) -> dict[str, Any]:
+def _path(out: Path, stem: str, stamp: str) -> Path:
+    return out / f"{stem}_{stamp}.{'yaml' if stem == _QUESTIONS else 'jsonl'}"
+
+
+def _published(out: Path, contents: dict[str, bytes]) -> str:
+    """The stamp of the files in `out` with just these contents; empty where there are none."""
+    for file in sorted(out.glob(f"{_KNOWLEDGE}_*.jsonl")):
+        stamp = file.stem.removeprefix(f"{_KNOWLEDGE}_")
+        if all(_holds(_path(out, stem, stamp), content) for stem, content in contents.items()):
+            return stamp
+    return ""
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    return path.is_file() and path.stat().st_size == len(content) and path.read_bytes() == content
+
+
+def _fresh_stamp(out: Path) -> str:
+    """The present moment; with a number when another run published in the same second."""
+    moment = stamp = clock.file_stamp()
+    number = 1
+    while any(out.glob(f"*_{stamp}.*")):
+        number += 1
+        stamp = f"{moment}-{number}"
+    return stamp
+
+
+def _messages(samples: Path) -> bytes:
+    return "".join(jsonl.dumps(_message(row)) + "\n" for row in jsonl.read(samples)).encode()
+
+
+def _message(row: dict[str, Any]) -> dict[str, Any]:
     asked = f"{row['context']}\n\n{row['question']}" if row.get("context") else row["question"]
     return {
         "messages": [{"content": asked, "role": "user"}, {"content": row["answer"], "role": "assistant"}],
@@ -68,21 +115,52 @@ def _messages(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _questions(document: QuestionSet) -> bytes:
+    """The set as a questions file that `--questions` takes."""
+    content = replace(document, facts=tuple(_asked_once(document))).to_json()
+    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120).encode()
+
+
+def _asked_once(facts: Iterable[Fact]) -> Iterable[Fact]:
+    """The facts without questions that another fact asks too: a questions file may not hold one twice."""
+    asked: set[str] = set()
+    for fact in facts:
+        new = {" ".join(question.casefold().split()): question for question in fact.questions}
+        kept = tuple(question for key, question in new.items() if key not in asked)
+        asked |= new.keys()
+        if kept:
+            yield replace(fact, questions=kept)
+
+
 def listed(folder: Path) -> list[Dataset]:
     """Every training file below `folder`, newest first."""
-    found = []
-    for path in folder.rglob("*.jsonl") if folder.exists() else ():
-        stat = path.stat()
-        parts = path.stem.split("_")
-        model = parts[1] if parts[0] == "messages" and len(parts) > 2 else "General"
-        created = datetime.fromtimestamp(stat.st_mtime, UTC).isoformat(timespec="seconds")
-        found.append(
-            Dataset(
-                name=path.relative_to(folder).as_posix(),
-                model=model,
-                created=created,
-                size=stat.st_size,
-                rows=jsonl.count(path),
-            )
-        )
+    found = folder.rglob("*.jsonl") if folder.exists() else ()
+    return _newest_first(_dataset(path, below=folder) for path in found)
+
+
+def of_runs(runs: Path) -> list[Dataset]:
+    """The training files that lie in finished stages of the runs below `runs`, newest first.
+
+    Those of `data generate` are left out, because it publishes them.
+    """
+    mixed = [done.parent for done in runs.glob("*/stages/04-mix/DONE.json")]
+    own = [folder for folder in mixed if folder.parents[1].name.split("-")[1:2] != ["generate"]]
+    paths = [path for folder in own for path in folder.glob("phase*.jsonl") if path.stat().st_size]
+    return _newest_first(_dataset(path, below=runs) for path in paths)
+
+
+def _newest_first(found: Iterable[Dataset]) -> list[Dataset]:
     return sorted(found, key=lambda one: (one.created, one.name), reverse=True)
+
+
+def _dataset(path: Path, *, below: Path) -> Dataset:
+    stat = path.stat()
+    parts = path.stem.split("_")
+    return Dataset(
+        name=path.relative_to(below).as_posix(),
+        model=parts[1] if parts[0] == "messages" and len(parts) > 2 else "General",
+        created=datetime.fromtimestamp(stat.st_mtime, UTC).isoformat(timespec="seconds"),
+        size=stat.st_size,
+        rows=jsonl.count(path),
+        path=str(path.absolute()),
+    )

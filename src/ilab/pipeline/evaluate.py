@@ -21,6 +21,9 @@ from ilab.records.scores import Answer, Scorecard
 from ilab.runs.folder import RunFolder
 from ilab.runs.stage import StageBox, run_stage
 
+VERSION = 2
+"""Raised when the scorecard says something else about the same answers."""
+
 
 def evaluate(run: RunFolder, job: Job, *, checkpoint: Path, prepared: Prepared, proof: Proof, base: Path) -> Path:
     """The stage's folder: answers.jsonl, words.jsonl, model.gguf and scorecard.json."""
@@ -32,7 +35,6 @@ def evaluate(run: RunFolder, job: Job, *, checkpoint: Path, prepared: Prepared, 
         with model_session.scoring(tuned, settings=job.serving, folder=box.folder / "tuned") as scoring:
             context = baseline.contexts(proof.document, prepared.chunks()) if settings.open_book else None
             baseline.score(proof, scoring, "tuned", settings, out=box.folder, report=box.report, context_of=context)
-        spoken = tuned
         gguf = box.folder / "model.gguf"
         like = student.path if student.format == GGUF else None
         convert.safetensors_to_gguf(checkpoint, gguf, like=like, report=box.report)
@@ -48,7 +50,7 @@ def evaluate(run: RunFolder, job: Job, *, checkpoint: Path, prepared: Prepared, 
         "chunks": prepared.folder / "chunks.jsonl",
         **baseline.proof_inputs(job),
     }
-    return run_stage(run, "08-evaluate", settings=settings, inputs=inputs, work=work)
+    return run_stage(run, "08-evaluate", settings=settings, inputs=inputs, work=work, version=VERSION)
 
 
 def compare(proof: Proof, base: Path, tuned: Path, settings: EvalSettings) -> Scorecard:
@@ -59,7 +61,7 @@ def compare(proof: Proof, base: Path, tuned: Path, settings: EvalSettings) -> Sc
         return [one for one in read_answers(folder / "answers.jsonl") if (one.fact, one.question) in told]
 
     def neutral(folder: Path) -> list[float]:
-        return [float(value) for value in json.loads((folder / "neutral.json").read_text())]
+        return [float(value) for value in json.loads((folder / "neutral.json").read_text(encoding="utf-8"))]
 
     return scorecard.summarise(
         base=reported(base), tuned=reported(tuned), settings=settings, neutral=(neutral(base), neutral(tuned))

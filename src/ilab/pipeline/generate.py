@@ -18,7 +18,7 @@ from ilab.sdg import execute, flow
 def generate(run: RunFolder, job: Job, prepared: Prepared) -> Path:
     """The stage's folder, with samples.jsonl, rejected.jsonl and funnel.json."""
     steps = flow.load(job.sdg.flow)
-    teacher_name = model_session.teacher_identity(job, run.reporter("02-generate"))
+    teacher_name = model_session.teacher_identity(job, run.reporter("02-generate"), note=run.folder / "teacher.json")
     judge = model_session.exact_form(job, job.models.judge, run.reporter("02-generate"))
     names = digest.of_value([teacher_name, model_session.identity(judge)])
 

@@ -17,12 +17,16 @@ from ilab.training.settings import TrainSettings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Models:
-    """Which model plays which part, as references. With `teacher_endpoint` the teacher is a server elsewhere."""
+    """Which model plays which part, as references.
+
+    With `teacher_endpoint` the teacher is a server elsewhere, and `teacher_model` the name of the model there.
+    """
 
     teacher: str
     student: str
     judge: str
     teacher_endpoint: str = ""
+    teacher_model: str = ""
     teacher_api_key: str = ""
 
 

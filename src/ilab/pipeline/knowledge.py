@@ -9,11 +9,12 @@ from typing import Any
 
 from ilab.base import atomic
 from ilab.errors import ConfigError
-from ilab.evaluation import questions, scorecard
+from ilab.evaluation import scorecard
 from ilab.evaluation.answers import read_answers
 from ilab.pipeline import baseline, model_session
 from ilab.pipeline.baseline import Proof
 from ilab.pipeline.job import Job
+from ilab.records.models import ModelDir
 from ilab.records.scores import Scorecard
 from ilab.runs.folder import RunFolder
 from ilab.runs.stage import StageBox, run_stage
@@ -22,15 +23,12 @@ from ilab.runs.stage import StageBox, run_stage
 def evaluate(run: RunFolder, job: Job, *, model: str) -> Scorecard:
     """Compare `model` with the job's student on the question files of the settings; every question counts."""
     settings = job.evaluation
-    if not settings.questions:
-        raise ConfigError("no questions are given", hint="name a questions file with --questions")
-    proof = Proof(
-        document=questions.read(Path(settings.questions)),
-        placebo=questions.read(Path(settings.placebo)) if settings.placebo else None,
-        keep=questions.read(Path(settings.keepset)) if settings.keepset else questions.shipped_keepset(),
-    )
-    base = _score(run, job, proof, "01-base", job.models.student, "base")
-    tuned = _score(run, job, proof, "02-model", model, "tuned")
+    proof = proof_of(job)
+    # both are looked up before either is asked: that one of them is missing should not cost the time of the other
+    judged = model_session.exact_form(job, model, run.reporter("02-model"))
+    student = model_session.exact_form(job, job.models.student, run.reporter("01-base"))
+    base = _score(run, job, proof, "01-base", student, "base")
+    tuned = _score(run, job, proof, "02-model", judged, "tuned")
     card = scorecard.summarise(
         base=read_answers(base / "answers.jsonl"),
         tuned=read_answers(tuned / "answers.jsonl"),
@@ -41,17 +39,22 @@ def evaluate(run: RunFolder, job: Job, *, model: str) -> Scorecard:
     return card
 
 
-def _score(run: RunFolder, job: Job, proof: Proof, stage: str, reference: str, name: str) -> Path:
-    model = model_session.exact_form(job, reference, run.reporter(stage))
+def proof_of(job: Job) -> Proof:
+    """The questions that the settings name. `ConfigError` without a questions file: nothing is generated here."""
+    if not job.evaluation.questions:
+        raise ConfigError("no questions are given", hint="name a questions file with --questions")
+    return baseline.load_proof(job, None)
 
+
+def _score(run: RunFolder, job: Job, proof: Proof, stage: str, model: ModelDir, name: str) -> Path:
     def work(box: StageBox) -> Mapping[str, Any]:
         with model_session.scoring(model, settings=job.serving, folder=box.folder / "engine") as scoring:
             baseline.score(proof, scoring, name, job.evaluation, out=box.folder, report=box.report)
-        return {"model": reference}
+        return {"model": model.name}
 
     inputs = {"model": model_session.identity(model), **baseline.proof_inputs(job)}
     return run_stage(run, stage, settings=job.evaluation, inputs=inputs, work=work)
 
 
 def _neutral(folder: Path) -> list[float]:
-    return [float(value) for value in json.loads((folder / "neutral.json").read_text())]
+    return [float(value) for value in json.loads((folder / "neutral.json").read_bytes())]

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ilab.base import digest
+from ilab.base import atomic, digest
 from ilab.base.report import Reporter
+from ilab.errors import TeacherError
 from ilab.evaluation.contrast import Prompts
 from ilab.llm import chat_templates
 from ilab.llm.http import HttpChatModel
 from ilab.llm.port import ChatModel, TokenScorer
 from ilab.models import embedded
-from ilab.pipeline.job import Job
+from ilab.pipeline.job import Job, Models
 from ilab.records.models import ModelDir
 from ilab.serving.engine import start_engine
 from ilab.serving.settings import ServeSettings
@@ -54,24 +56,50 @@ def answering(model: ModelDir, *, settings: ServeSettings, folder: Path) -> Iter
 @contextmanager
 def teacher(job: Job, *, folder: Path, report: Reporter) -> Iterator[ChatModel]:
     """The teacher: the endpoint if the job names one, else a private engine."""
-    models = job.models
-    if models.teacher_endpoint:
-        client = HttpChatModel(models.teacher_endpoint, api_key=models.teacher_api_key)
+    if job.models.teacher_endpoint:
+        client = _endpoint(job.models)
         try:
-            client.models()
+            client.choose()
             yield client
         finally:
             client.close()
         return
-    with answering(chat_form(job, models.teacher, report), settings=job.serving, folder=folder) as model:
+    with answering(chat_form(job, job.models.teacher, report), settings=job.serving, folder=folder) as model:
         yield model
 
 
-def teacher_identity(job: Job, report: Reporter) -> str:
-    """What names the teacher in stage keys: its content, or the endpoint's address."""
-    if job.models.teacher_endpoint:
-        return job.models.teacher_endpoint
-    return identity(chat_form(job, job.models.teacher, report))
+def _endpoint(models: Models) -> HttpChatModel:
+    return HttpChatModel(
+        models.teacher_endpoint, model=models.teacher_model, flag="--teacher-model", api_key=models.teacher_api_key
+    )
+
+
+def teacher_identity(job: Job, report: Reporter, *, note: Path) -> str:
+    """What names the teacher in stage keys: its content, or the endpoint's address and the model's name there.
+
+    Without a name the endpoint is asked for the only one. That name is kept in the file `note`, so that what is
+    finished still counts while the endpoint is away.
+    """
+    if not job.models.teacher_endpoint:
+        return identity(chat_form(job, job.models.teacher, report))
+    client = _endpoint(job.models)
+    try:
+        name = job.models.teacher_model or _only_model(client, note)
+    finally:
+        client.close()
+    return f"{client.base_url} {name}"
+
+
+def _only_model(client: HttpChatModel, note: Path) -> str:
+    try:
+        name = client.choose()
+    except TeacherError:
+        noted: dict[str, str] = json.loads(note.read_text(encoding="utf-8")) if note.exists() else {}
+        if client.base_url in noted:
+            return noted[client.base_url]
+        raise
+    atomic.write_json(note, {client.base_url: name})
+    return name
 
 
 @contextmanager

@@ -84,7 +84,7 @@ def choose(
     inputs: dict[str, Path | str] = {one.name: one.path for one in candidates}
     inputs |= baseline.proof_inputs(job) | {"base": base / "answers.jsonl"}
     folder = run_stage(run, stage, settings=settings, inputs=inputs, work=work)
-    content = json.loads((folder / "choice.json").read_text())
+    content = json.loads((folder / "choice.json").read_text(encoding="utf-8"))
     table = tuple(select.Ranked(**row) for row in content.pop("table"))
     choice = select.Choice(**content, table=table)
     return Chosen(checkpoint=next(one for one in candidates if one.name == choice.name), choice=choice, folder=folder)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ilab.base import clock, jsonl
+from ilab.runs import log
 
 KINDS = (
     "run_started",
@@ -38,10 +39,11 @@ class EventLog:
         self.path = path
 
     def emit(self, kind: str, *, stage: str = "", **fields: Any) -> None:
-        """Append one event."""
+        """Append one event, and say it in log.txt too."""
         assert kind in KINDS, kind
         row = {"v": SCHEMA_VERSION, "time": clock.stamp(), "kind": kind, "stage": stage, **fields}
         jsonl.append(self.path, row)
+        log.write(kind, stage, fields)
 
     def read(self) -> Iterator[dict[str, Any]]:
         """All events so far; a torn last line is passed over."""

@@ -12,19 +12,24 @@ import os
 import platform
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, BinaryIO
 
-from ilab.base import atomic, clock, logs
+from ilab.base import atomic, clock
 from ilab.errors import IlabError, Interrupted, RunError
-from ilab.runs import events, manifest
+from ilab.runs import events, log, manifest
 from ilab.runs.events import EventLog, RunState, StageReporter
 from ilab.runs.manifest import RunManifest
 
 Listener = Callable[[dict[str, Any]], None]
+
+_INSTANT = 0.5
+"""Seconds in which whoever only looks at a lock has let go of it, and whoever took it has written its name."""
+_POLL = 0.02
 
 
 class RunFolder:
@@ -61,9 +66,23 @@ class RunFolder:
         return events.fold(self.events.read(), alive=holder(self.folder) is not None)
 
     def result(self) -> dict[str, Any] | None:
-        """The content of result.json, or None while there is none."""
+        """The content of result.json, or None while there is none. `RunError` when it is damaged."""
+        if not self.has_result:
+            return None
         path = self.folder / "result.json"
-        return json.loads(path.read_text()) if path.exists() else None
+        try:
+            content: dict[str, Any] = dict(json.loads(path.read_bytes()))
+        except (OSError, ValueError, TypeError) as error:
+            raise RunError(
+                f"{path} cannot be read: {error}",
+                hint=f"give the command of the run again, and it is written anew: ilab {' '.join(self.manifest.argv)}",
+            ) from error
+        return content
+
+    @property
+    def has_result(self) -> bool:
+        """Whether result.json is there, readable or not."""
+        return (self.folder / "result.json").exists()
 
     def finish(self, result: dict[str, Any]) -> None:
         """Write result.json, the last file of a run."""
@@ -72,12 +91,17 @@ class RunFolder:
     @contextmanager
     def working(self) -> Iterator[None]:
         """Hold the lock, log to log.txt, turn SIGINT and SIGTERM into `Interrupted`, and record how it ended."""
-        with _locked(self.folder), _signals():
-            handler = logs.to_file(self.folder / "log.txt")
+        with (
+            atomic.disk_errors(self.folder),
+            _locked(self.folder),
+            _signals(),
+            log.keeping(self.folder / "log.txt"),
+        ):
             try:
-                self.say("run_started", pid=os.getpid())
-                yield
-                self.say("run_finished")
+                with atomic.disk_errors(self.folder):  # here, so that what is recorded below is what is raised
+                    self.say("run_started", pid=os.getpid())
+                    yield
+                    self.say("run_finished")
             except (Interrupted, KeyboardInterrupt) as error:
                 self.say("run_interrupted", error="interrupted")
                 raise Interrupted(
@@ -85,13 +109,17 @@ class RunFolder:
                     hint=f"go on with the same command, or with `ilab run resume {self.id.rsplit('-', 1)[-1]}`",
                 ) from error
             except IlabError as error:
-                self.say("run_failed", error=error.message, hint=error.hint)
+                self.say(
+                    "run_failed",
+                    error=error.message,
+                    hint=error.hint,
+                    details=list(error.details),
+                    exit_code=error.exit_code,
+                )
                 raise
             except BaseException as error:
-                self.say("run_failed", error=f"{type(error).__name__}: {error}")
+                self.say("run_failed", error=f"{type(error).__name__}: {error}", exit_code=1)
                 raise
-            finally:
-                handler.close()
 
 
 def create(
@@ -125,28 +153,38 @@ def holder(folder: Path) -> dict[str, Any] | None:
     if not path.exists():
         return None
     with path.open("rb") as file:
+        if _take(file, fcntl.LOCK_SH):
+            return None
+    return _name_in(path)
+
+
+def _name_in(lock: Path) -> dict[str, Any]:
+    """Who holds `lock` by its own words; a process that has only just taken it is given the time to write them."""
+    deadline = time.monotonic() + _INSTANT
+    while time.monotonic() < deadline:
         try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            try:
-                found: dict[str, Any] = json.loads(file.read() or b"{}")
-            except ValueError:
-                return {}
-            return found
-    return None
+            return dict(json.loads(lock.read_bytes()))
+        except (ValueError, TypeError):
+            time.sleep(_POLL)
+    return {}
+
+
+def wait_for_worker(folder: Path, *, ended: Callable[[], bool], timeout: float = 60) -> None:
+    """Return once a process works in this run, or the one that was started for it has ended, as `ended` says."""
+    deadline = time.monotonic() + timeout
+    while holder(folder) is None and not ended() and time.monotonic() < deadline:
+        time.sleep(_POLL)
 
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     with (folder / "lock").open("a+b") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        if not _take(file, fcntl.LOCK_EX, patience=_INSTANT):
             who = holder(folder) or {}
             raise RunError(
                 f"run {folder.name} is being worked on by process {who.get('pid', '?')}",
                 hint=f"follow it with `ilab run follow {folder.name.rsplit('-', 1)[-1]}`",
-            ) from error
+            )
         file.truncate(0)
         file.write(json.dumps({"pid": os.getpid(), "host": platform.node(), "boot": boot_id()}).encode())
         file.flush()
@@ -154,10 +192,24 @@ def _locked(folder: Path) -> Iterator[None]:
         file.truncate(0)
 
 
+def _take(file: BinaryIO, how: int, *, patience: float = 0) -> bool:
+    """Lock `file`, if it can be had within `patience` seconds: `holder` keeps it for an instant, a worker for long."""
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(file, how | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(_POLL)
+        else:
+            return True
+
+
 def boot_id() -> str:
     """Identifies this boot of this machine; empty where the system does not say."""
     path = Path("/proc/sys/kernel/random/boot_id")
-    return path.read_text().strip() if path.exists() else ""
+    return path.read_text(encoding="ascii").strip() if path.exists() else ""
 
 
 @contextmanager

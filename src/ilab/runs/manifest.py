@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import platform
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from ilab.base import atomic, clock, hardware
 from ilab.errors import RunError
 
 SCHEMA_VERSION = 1
+_BY_HAND = "if nothing in it is needed, remove the run's folder by hand"
 _PACKAGES = ("openilab", "torch", "transformers", "tokenizers", "safetensors", "gguf", "xllamacpp", "pydantic", "httpx")
 
 
@@ -29,7 +32,7 @@ class RunManifest(BaseModel, extra="ignore", frozen=True):
     settings: dict[str, Any]
     """Resolved settings of each room, as JSON."""
     sources: dict[str, str] = {}
-    """Where each setting that is not a default came from: flag, environment, file or profile."""
+    """Where each setting came from: default, profile, file, environment or flag."""
     inputs: dict[str, Any] = {}
     """Outside inputs: paths, URLs, digests, the taxonomy commit."""
     packages: dict[str, str] = {}
@@ -54,7 +57,7 @@ def new(
         argv=argv,
         cwd=str(Path.cwd()),
         settings=settings,
-        sources=sources,
+        sources=dict.fromkeys(_names(settings, sources), "default") | sources,
         inputs=inputs,
         packages=package_versions(),
         host={
@@ -67,6 +70,16 @@ def new(
             "gpus": [gpu.name for gpu in machine.gpus],
         },
     )
+
+
+def _names(settings: Mapping[str, Any], sources: Mapping[str, str], prefix: str = "") -> Iterator[str]:
+    """Dotted names of the settings; one that has a source is a setting even when its value has parts."""
+    for key, value in settings.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping) and value and name not in sources:
+            yield from _names(value, sources, f"{name}.")
+        else:
+            yield name
 
 
 def package_versions() -> dict[str, str]:
@@ -92,11 +105,16 @@ def read(folder: Path) -> RunManifest:
     """Read manifest.json; a newer schema is refused in plain words."""
     path = folder / "manifest.json"
     try:
-        manifest = RunManifest.model_validate_json(path.read_bytes())
+        content = json.loads(path.read_bytes())
+        # asked before all else: a newer form may lack what this one wants
+        if isinstance(content, dict) and content.get("schema_version", 0) > SCHEMA_VERSION:
+            raise RunError(f"run {folder.name} was written by a newer ilab", hint="update ilab to read it")
+        return RunManifest.model_validate(content)
     except FileNotFoundError as error:
         raise RunError(f"{folder} is not a run folder: manifest.json is missing") from error
-    except ValueError as error:
-        raise RunError(f"{path} cannot be read: {error}") from error
-    if manifest.schema_version > SCHEMA_VERSION:
-        raise RunError(f"run {manifest.id} was written by a newer ilab", hint="update ilab to read it")
-    return manifest
+    except ValidationError as error:
+        first = error.errors()[0]
+        why = ": ".join([*(str(part) for part in first["loc"]), first["msg"]])
+        raise RunError(f"{path} cannot be read: {why}", hint=_BY_HAND) from error
+    except (OSError, ValueError, TypeError) as error:
+        raise RunError(f"{path} cannot be read: {error}", hint=_BY_HAND) from error

@@ -91,18 +91,18 @@ def run_stage(
 def done_key(folder: Path) -> str | None:
     """The key under which a stage finished, or None when it has not."""
     path = folder / "DONE.json"
-    return str(json.loads(path.read_text())["key"]) if path.exists() else None
+    return str(json.loads(path.read_bytes())["key"]) if path.exists() else None
 
 
 def done(folder: Path) -> dict[str, Any]:
     """The content of a finished stage's DONE.json."""
-    content: dict[str, Any] = json.loads((folder / "DONE.json").read_text())
+    content: dict[str, Any] = json.loads((folder / "DONE.json").read_bytes())
     return content
 
 
 def _prepare(folder: Path, key: str, digests: Mapping[str, str]) -> None:
     started = folder / "STARTED.json"
-    if folder.exists() and not (started.exists() and json.loads(started.read_text()).get("key") == key):
+    if folder.exists() and not (started.exists() and json.loads(started.read_bytes()).get("key") == key):
         _set_aside(folder)
     with atomic.disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -136,7 +136,7 @@ def _finish(folder: Path, key: str, summary: dict[str, Any], seconds: float) -> 
 
 def _seconds_before(folder: Path) -> float:
     path = folder / "spent.json"
-    return float(json.loads(path.read_text())["seconds"]) if path.exists() else 0.0
+    return float(json.loads(path.read_bytes())["seconds"]) if path.exists() else 0.0
 
 
 def _remember_seconds(folder: Path, seconds: float) -> None:

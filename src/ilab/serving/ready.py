@@ -45,7 +45,7 @@ def wait_ready(child: Child, address: Address, *, timeout: float, what: str) -> 
             if time.monotonic() > deadline:
                 raise EngineError(
                     f"{what} did not become ready within {timeout:g} s",
-                    hint="allow more time with `serve.startup_timeout`, or choose a smaller model",
+                    hint="allow more time with `serving.startup_timeout`, or choose a smaller model",
                     details=quote(child),
                 )
             time.sleep(_POLL)

@@ -93,7 +93,8 @@ def _leaf(fields: Fields, root: Node, *, file: Path, path: str) -> tuple[Leaf | 
         return None, version
     fields.only(root, _KEYS[kind], f"a {kind} leaf", elsewhere=_ELSEWHERE[kind])
     created_by = fields.text(root, "created_by", "the file")
-    _warn_placeholder(fields, root, "created_by")
+    if "created_by" in root.entries and (left := PLACEHOLDER.search(created_by)):
+        fields.warning(root.entries["created_by"][1], _left_over("created_by", left[0]), "fill it in")
     knowledge = kind == KNOWLEDGE
     subject_key = "domain" if knowledge else "task_description"
     subject = fields.text(root, subject_key, "the file", may_be_empty=not knowledge and version == 1)
@@ -174,6 +175,7 @@ def _document(fields: Fields, root: Node) -> DocumentSource | None:
                 node.entries[name][0], f"`document` has both `path` and `{name}`", "keep `path`, or the others"
             )
         path = fields.text(node, "path", "`document`")
+        _refuse_placeholder(fields, node.entries["path"][1], "path", path)
         patterns = _patterns(fields, node) if "patterns" in node.entries else ()
         return DocumentSource(path=path, patterns=patterns, line=key.line)
     repo, commit = fields.text(node, "repo", "`document`"), fields.text(node, "commit", "`document`")
@@ -183,8 +185,8 @@ def _document(fields: Fields, root: Node) -> DocumentSource | None:
             fields.error(
                 node.entries[name][1], f"`{value}` is not {what}", "it contains a space" if " " in value else ""
             )
-        else:
-            _warn_placeholder(fields, node, name)
+        elif name in node.entries:
+            _refuse_placeholder(fields, node.entries[name][1], name, node.entries[name][1].text)
     return DocumentSource(repo=repo, commit=commit, patterns=_patterns(fields, node), line=key.line)
 
 
@@ -197,6 +199,7 @@ def _patterns(fields: Fields, node: Node) -> tuple[str, ...]:
     items = fields.entries(node, "patterns", "`document`", minimum=1, of="pattern")
     patterns = tuple(fields.string(item, "patterns") for item in items)
     for item, pattern in zip(items, patterns, strict=True):
+        _refuse_placeholder(fields, item, "patterns", pattern)
         if PurePosixPath(pattern).is_absolute() or ".." in PurePosixPath(pattern).parts:
             fields.error(
                 item, f"the pattern `{pattern}` leaves the source", "give paths inside the repository or folder"
@@ -204,7 +207,11 @@ def _patterns(fields: Fields, node: Node) -> tuple[str, ...]:
     return patterns
 
 
-def _warn_placeholder(fields: Fields, node: Node, name: str) -> None:
-    found = node.entries.get(name)
-    if found and (left := PLACEHOLDER.search(found[1].text)):
-        fields.warning(found[1], f"`{name}` still has the placeholder `{left[0]}`", "fill it in")
+def _refuse_placeholder(fields: Fields, at: Node, name: str, value: str) -> None:
+    """An error, because no document can be fetched from a place that is not filled in."""
+    if left := PLACEHOLDER.search(value):
+        fields.error(at, _left_over(name, left[0]), "fill it in")
+
+
+def _left_over(name: str, placeholder: str) -> str:
+    return f"`{name}` still has the placeholder `{placeholder}`"

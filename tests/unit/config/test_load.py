@@ -113,6 +113,11 @@ def test_yaml_that_cannot_be_read_names_the_line(home):
     assert fault.startswith(f"{home}/config/config.yaml:3:1: error: not valid YAML")
 
 
+def test_a_date_that_is_none_is_a_fault_of_its_line(home):
+    (fault,) = faults(home, "general:\n  log_level: 2024-13-45\n")
+    assert fault == f"{home}/config/config.yaml:2: error: general.log_level: month must be in 1..12"
+
+
 def test_a_key_given_twice_is_a_fault(home):
     (fault,) = faults(home, "evaluation:\n  seed: 1\n  seed: 2\n")
     assert ":3: error: evaluation.seed: given twice" in fault
@@ -171,3 +176,22 @@ def test_the_record_holds_the_rooms_asked_for(home):
     record = ask(home).record("evaluation")
     assert list(record) == ["evaluation"]
     assert record["evaluation"]["seed"] == 42
+
+
+def test_the_hint_says_how_to_mend_each_place(home):
+    with pytest.raises(ConfigError) as caught:
+        ask(
+            home,
+            "modles: 1\n",
+            environ={"ILAB_CHAT__SED": "1"},
+            overrides={"chat.sed": 1},
+            flags={"chat.sed": "--sed"},
+            recorded={"evaluation": {"seed": "x"}},
+            run="run-7",
+        )
+    assert caught.value.hint.split("; ") == [
+        f"mend {home / 'config' / 'config.yaml'}",
+        "correct or unset ILAB_CHAT__SED",
+        "correct --sed",
+        "the settings of run run-7 do not fit this version of ilab, start a new run",
+    ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from ilab.errors import EngineError
 from ilab.evaluation.answers import answer_all, read_answers
 from ilab.evaluation.contrast import Prompts, answer_form, gold_share, items, log_mean_exp
 from ilab.evaluation.drift import bits_per_byte, neutral_texts
-from ilab.evaluation.questions import Fact, QuestionSet
+from ilab.evaluation.questions import Fact, QuestionSet, halves
 from ilab.evaluation.written import contains_gold, write_answers
 from ilab.llm.port import GenerationParams, ScoreRequest, TokenScore
 from ilab.llm.scripted import ScriptedChatModel, ScriptedTokenScorer
@@ -142,6 +143,35 @@ def test_another_model_condition_or_option_is_another_question(tmp_path: Path) -
     answer_all(scorer, FACTS, prompts=PROMPTS, model="base", out=out, context_of=lambda fact: "Text.")
     assert len(scorer.seen) == 120
     assert {json.loads(line)["model"] for line in out.read_text().splitlines()} == {"base", "tuned"}
+
+
+def test_every_pass_has_a_name_of_its_own_in_progress(tmp_path: Path) -> None:
+    chosen, told = halves(FACTS)
+    general = [replace(fact, id=f"k{fact.id}", tier="keep", questions=(f"{fact.id}?", f"{fact.id}!")) for fact in told]
+    keep = QuestionSet(kind="keepset", facts=tuple(general))
+    out, report = tmp_path / "answers.jsonl", ListReporter()
+    for part, model in ((chosen, "base"), (keep, "base"), (told, "base"), (chosen, "samples_9")):
+        answer_all(Counting(), part, prompts=PROMPTS, model=model, out=out, report=report)
+    answer_all(Counting(), told, prompts=PROMPTS, model="base", out=out, context_of=lambda fact: "Text.", report=report)
+    names = list(dict.fromkeys(event["what"] for event in report.events))
+    assert names == [
+        "document questions, closed book (base)",
+        "general questions, closed book (base)",
+        "more document questions, closed book (base)",
+        "document questions, closed book (samples_9)",
+        "document questions, open book (base)",
+    ]
+    for name in names:
+        counts = [event["done"] for event in report.events if event["what"] == name]
+        assert counts == [0, 16, 20], "one pass a name, so that rate and time left are its own"
+
+
+def test_the_name_is_the_same_when_a_pass_goes_on(tmp_path: Path) -> None:
+    out, report = tmp_path / "answers.jsonl", ListReporter()
+    with pytest.raises(EngineError):
+        answer_all(Counting(limit=20), FACTS, prompts=PROMPTS, model="m", out=out, report=report)
+    answer_all(Counting(), FACTS, prompts=PROMPTS, model="m", out=out, report=report)
+    assert {event["what"] for event in report.events} == {"document questions, closed book (m)"}
 
 
 def test_bits_per_byte_of_texts() -> None:

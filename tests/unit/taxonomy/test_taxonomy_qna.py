@@ -188,10 +188,16 @@ KNOWLEDGE_FAULTS = [
     (
         "https://example.com/stars",
         "https://x/<name>",
-        "warning: `repo` still has the placeholder `<name>` (fill it in)",
+        "error: `repo` still has the placeholder `<name>` (fill it in)",
     ),
     (COMMIT, "commit: <hash> (9)", "error: `<hash> (9)` is not a commit id"),
-    (COMMIT, "commit: ${COMMIT}", "warning: `commit` still has the placeholder `${COMMIT}`"),
+    (COMMIT, "commit: ${COMMIT}", "error: `commit` still has the placeholder `${COMMIT}` (fill it in)"),
+    ('- "*.md"', "- ${NAME}.md", "error: `patterns` still has the placeholder `${NAME}` (fill it in)"),
+    (
+        KNOWLEDGE_FILE[KNOWLEDGE_FILE.index("document:\n") :],
+        "document: {path: '${PAGE}.md'}\n",
+        "error: `path` still has the placeholder `${PAGE}` (fill it in)",
+    ),
     (COMMIT, "commit: 1234567", "error: `commit` must be text, but is `1234567`, which YAML reads as a whole number"),
     (COMMIT, "branch: main", "error: unknown key `branch` in `document` (known: repo, commit, patterns, path)"),
     (COMMIT, "path: docs", "error: `document` has both `path` and `repo` (keep `path`, or the others)"),

@@ -7,12 +7,14 @@ from typing import Any
 
 import click
 
-from ilab.cli import output, report
+from ilab.cli import editor, output, report
 from ilab.cli.options import json_option, load_config, session, set_option
 from ilab.config import faults as fault_texts
-from ilab.config import keys, load, paths, write, yaml_file
+from ilab.config import keys, load, paths, rescue, write, yaml_file
 from ilab.config.schema import Config
-from ilab.errors import ConfigError
+from ilab.errors import ConfigError, Fault, IlabError
+from ilab.models import refs
+from ilab.models.store import ModelStore
 
 NO_PROFILE = "No profile (CPU-only)"
 
@@ -36,12 +38,14 @@ def init(
         return
     if profile:
         _check_profile(profile, places)
+    if model_path:
+        model_path = _checked_model(model_path, ModelStore(places.models))
     changed = _kept_settings(file)
     if interactive:
         click.echo("Welcome to InstructLab CLI. This guide will help you to setup your environment.")
         click.echo("Please provide the following values to initiate the environment [press Enter for defaults]:")
     taxonomy = _taxonomy(changed, places, given=taxonomy_path, ask=interactive)
-    _model(changed, given=model_path, ask=interactive)
+    _model(changed, places, given=model_path, ask=interactive)
     click.echo(f"Generating `{file}`...")
     _write(file, changed)
     _choose_profile(changed, places, given=profile, ask=interactive)
@@ -56,24 +60,24 @@ def _file(ctx: click.Context, places: paths.Paths) -> Path:
     asked = session(ctx)
     if asked.config_file == "DEFAULT":
         raise click.UsageError("DEFAULT stands for the built-in defaults, which cannot be written", ctx)
-    return Path(asked.config_file) if asked.config_file else places.config_file
+    file = Path(asked.config_file) if asked.config_file else places.config_file
+    if file.is_dir():
+        raise ConfigError(f"{file} is a folder", hint="name a file with `--config PATH`")
+    return file
 
 
 def _kept_settings(file: Path) -> dict[str, Any]:
-    """What an existing file changes. One that cannot be read is set aside, and everything starts from the defaults."""
+    """What an existing file changes, less its faults. The file itself is set aside under another name."""
     if not file.exists():
         return {}
-    text = file.read_text(encoding="utf-8", errors="replace")
-    backup = file.with_name(f"{file.name}.bak")
-    write.save(backup, text)
-    faults = load.resolve(load.Request(file=file), text=text)[1]
+    backup = rescue.back_up(file)
+    changed, faults = rescue.sound(file)
     if faults:
-        report.warn(f"{file} had faults; it was kept as {backup}, and the defaults are used")
+        report.warn(f"{file} has faults; what they concern is left out, and everything else is kept")
         for fault in faults:
             output.tell(f"  {fault}")
-        return {}
-    found, _ = yaml_file.read(text, path=file, kind="file", is_section=lambda name: name in keys.sections(Config))
-    return {name: setting.value for name, setting in found.items()}
+    output.tell(f"the former file is kept as {backup}")
+    return changed
 
 
 def _taxonomy(changed: dict[str, Any], places: paths.Paths, *, given: str | None, ask: bool) -> Path:
@@ -95,14 +99,38 @@ def _taxonomy(changed: dict[str, Any], places: paths.Paths, *, given: str | None
     return folder
 
 
-def _model(changed: dict[str, Any], *, given: str | None, ask: bool) -> None:
+def _model(changed: dict[str, Any], places: paths.Paths, *, given: str | None, ask: bool) -> None:
     key = keys.keys(Config)["models.student"]
     if given is None and ask:
-        given = click.prompt("Path to your model", default=str(changed.get(key.name, key.default)))
+        given = _asked_model(str(changed.get(key.name, key.default)), ModelStore(places.models))
     if given == key.default:
         changed.pop(key.name, None)
     elif given:
         changed[key.name] = given
+
+
+def _asked_model(kept: str, store: ModelStore) -> str:
+    """Ask until the answer is a model. The one that was chosen before may be taken again unseen."""
+
+    def checked(answer: str) -> str:
+        try:
+            return answer if answer == kept else _checked_model(answer, store)
+        except IlabError as error:
+            raise click.BadParameter(f"{error.message}; {error.hint}") from error
+
+    answer: str = click.prompt("Path to your model", default=kept, value_proc=checked)
+    return answer
+
+
+def _checked_model(given: str, store: ModelStore) -> str:
+    """`given` as the file will name it, a path in full. Raises `IlabError` where no model is; a package counts."""
+    reference = refs.parse(given)
+    if isinstance(reference, refs.PackageRef):
+        return str(reference)
+    found = store.find(given)
+    if isinstance(reference, refs.NameRef) and found.path.is_relative_to(store.root):
+        return given
+    return str(Path(given).expanduser().absolute())
 
 
 def _choose_profile(changed: dict[str, Any], places: paths.Paths, *, given: str | None, ask: bool) -> None:
@@ -135,9 +163,8 @@ def _check_profile(name: str, places: paths.Paths) -> None:
 def _write(file: Path, changed: dict[str, Any]) -> None:
     """Check what will be written, then write it."""
     text = write.template(changed)
-    loaded, faults = load.resolve(load.Request(file=file), text=text)
-    if loaded is None:
-        raise load.failure(faults)
+    if faults := load.check(text, file=file):
+        raise load.failure(faults, file=file)
     write.save(file, text)
 
 
@@ -147,7 +174,7 @@ def _make_folders(places: paths.Paths) -> None:
 
 
 @click.command("show")
-@click.option("-k", "--key", metavar="KEY", help="Only this key or section, for example `training.epochs`.")
+@click.option("-k", "--key", metavar="KEY", help="Only this key or section, for example `training.seed`.")
 @click.option("-wc", "--without-comments", is_flag=True, help="Only the values.")
 @json_option
 @set_option
@@ -186,24 +213,32 @@ def edit(ctx: click.Context) -> None:
     The editor works on a copy: a faulty file is never written unless you insist.
     """
     file = _file(ctx, paths.find())
-    before = file.read_text(encoding="utf-8") if file.exists() else write.template({})
-    text = before
-    while True:
-        edited = click.edit(text, extension=".yaml", require_save=False)
-        if edited is None or edited == before:
-            output.tell("nothing was changed")
-            return
-        text = edited
-        faults = load.resolve(load.Request(file=file, environ={}), text=text)[1]
-        if not faults or _insists(file, faults):
-            break
-    write.save(file, text)
+    before = _text(file) if file.exists() else write.template({})
+    with editor.copy_of(before, prefix="ilab-config-", suffix=".yaml") as copy:
+        while True:
+            text = editor.edit(copy)
+            if text == before:
+                output.tell("nothing was changed")
+                return
+            faults = load.check(text, file=file)
+            if not faults or _insists(file, faults):
+                break
+        write.save(file, text)
     output.tell(f"saved {file}")
 
 
-def _insists(file: Path, faults: list[Any]) -> bool:
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"{file} is not UTF-8 text: {error.reason}", hint="`ilab config init` sets it aside and writes a new one"
+        ) from error
+
+
+def _insists(file: Path, faults: list[Fault]) -> bool:
     """Show the faults and ask what to do: False reopens the editor, True saves all the same, or we end here."""
-    error = load.failure(faults)
+    error = load.failure(faults, file=file)
     report.say(error.message, details=error.details)
     if click.confirm("Edit again?", default=True):
         return False

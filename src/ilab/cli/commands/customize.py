@@ -19,6 +19,7 @@ from ilab.cli.options import load_config, open_run, run_options, set_option, set
         "--placebo": "evaluation.placebo",
         "--teacher": "models.teacher",
         "--teacher-endpoint": "models.teacher_endpoint",
+        "--teacher-model": "models.teacher_model",
         "--student": "models.student",
         "--judge": "models.judge",
         "--pipeline": "sdg.flow",
@@ -42,10 +43,12 @@ def customize(ctx: click.Context, name: str, run: str, detached: bool, as_json: 
 
     loaded = load_config(ctx)
     lazy.check("torch", "transformers", "safetensors", "gguf", feature="training", extra="train")
-    if not loaded.config.models.teacher_endpoint:
-        lazy.check("xllamacpp", feature="the embedded engine", extra="serve")
+    # with a teacher elsewhere too: student and tuned model answer through llama.cpp
+    lazy.check("xllamacpp", feature="the embedded engine", extra="serve")
     job = jobs.of(loaded, name=name)
     inputs = {"name": name, **jobs.inputs_of(loaded)}
+    models = job.models
+    jobs.check_models(job, models.student, models.judge, *([] if models.teacher_endpoint else [models.teacher]))
     folder = open_run(ctx, "customize", loaded=loaded, rooms=jobs.ROOMS, inputs=inputs)
     output.tell(f"run {folder.id}")
     with folder.working():

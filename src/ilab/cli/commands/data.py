@@ -5,12 +5,17 @@ from __future__ import annotations
 import time
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from ilab.base import git
 from ilab.cli import job as jobs
 from ilab.cli import output
 from ilab.cli.options import json_option, load_config, open_run, paths, run_options, set_option, settings_flags
+
+if TYPE_CHECKING:
+    from ilab.pipeline.job import Models
 
 _ROOMS = ("models", "taxonomy", "documents", "sdg", "mixing", "evaluation", "serving")
 
@@ -22,7 +27,9 @@ _ROOMS = ("models", "taxonomy", "documents", "sdg", "mixing", "evaluation", "ser
         "--taxonomy-base": "taxonomy.base",
         "--model": "models.teacher",
         "--endpoint-url": "models.teacher_endpoint",
+        "--teacher-model": "models.teacher_model",
         "--api-key": "models.teacher_api_key",
+        "--questions": "evaluation.questions",
         "--pipeline": "sdg.flow",
         "--sdg-scale-factor": "sdg.scale_factor",
         "--num-cpus": "sdg.workers",
@@ -33,43 +40,70 @@ _ROOMS = ("models", "taxonomy", "documents", "sdg", "mixing", "evaluation", "ser
 @run_options
 @click.pass_context
 def generate(ctx: click.Context, output_dir: Path | None, run: str, detached: bool, as_json: bool) -> None:
-    """Runs the synthetic data generation (SDG) process and writes training files."""
+    """Runs the synthetic data generation (SDG) process and writes training files.
+
+    Some facts are kept out of the training files, so that what a model learned can be told: those that --questions
+    marks as untaught, else a share of the generated ones, which are then written to a questions file for
+    `ilab model train` and `ilab model evaluate`.
+    """
     del run, detached
     from ilab.pipeline import datasets
 
     loaded = load_config(ctx)
     job = jobs.of(loaded)
     inputs = jobs.inputs_of(loaded)
-    folder = open_run(ctx, "generate", loaded=loaded, rooms=_ROOMS, inputs=inputs)
     models = job.models
+    jobs.check_models(job, models.judge, *([] if models.teacher_endpoint else [models.teacher]))
+    folder = open_run(ctx, "generate", loaded=loaded, rooms=_ROOMS, inputs=inputs)
     output.tell(
-        f"Generating synthetic data using '{job.sdg.flow}' pipeline, '{models.teacher}' model, "
-        f"'{job.taxonomy_path}' taxonomy, against {models.teacher_endpoint or 'an own'} server"
+        f"Generating synthetic data using '{job.sdg.flow}' pipeline, {_teacher(models)}, "
+        f"'{job.taxonomy_path}' taxonomy, against {_server(models)} server"
     )
     began = time.monotonic()
     with folder.working():
-        files = datasets.make(folder, job, output_dir or loaded.paths.datasets)
-        folder.finish({"files": [str(file) for file in files]})
+        made = datasets.make(folder, job, output_dir or loaded.paths.datasets)
+        questions = str(made.questions) if made.questions else None
+        folder.finish({"files": [str(file) for file in made.files], "questions": questions})
     if as_json:
         output.print_json(folder.result())
         return
-    for file in files:
+    for file in made.files:
         click.echo(f"Mixed Dataset saved to {file}")
+    if questions:
+        click.echo(f"Questions about held-out facts saved to {questions}")
     output.tell(f"Generation took {time.monotonic() - began:.2f}s")
+
+
+def _teacher(models: Models) -> str:
+    if not models.teacher_endpoint:
+        return f"'{models.teacher}' model"
+    return f"'{models.teacher_model}' model" if models.teacher_model else "the server's only model"
+
+
+def _server(models: Models) -> str:
+    return git.without_credentials(models.teacher_endpoint) if models.teacher_endpoint else "an own"
 
 
 @click.command("list")
 @click.option("--dataset-dirs", multiple=True, type=click.Path(path_type=Path), help="Look here instead.")
 @json_option
 def list_datasets(dataset_dirs: tuple[Path, ...], as_json: bool) -> None:
-    """Lists the training files in the datasets folder."""
+    """Lists the training files in the datasets folder and in runs.
+
+    `ilab data generate` publishes into the folder; `ilab customize` keeps its files in the run.
+    """
     from ilab.pipeline import datasets
 
-    found = [one for folder in dataset_dirs or (paths().datasets,) for one in datasets.listed(folder)]
+    roots = dataset_dirs or (paths().datasets,)
+    found = [one for root in roots for one in datasets.listed(root)]
+    in_runs = [] if dataset_dirs else datasets.of_runs(paths().runs)
     if as_json:
-        output.print_json([asdict(one) for one in found])
-    elif found:
-        rows = [[one.name, one.model, one.created.replace("T", " ")[:19], output.size(one.size)] for one in found]
-        output.print_table(["Dataset", "Model", "Created At", "File size"], rows)
-    else:
+        output.print_json([asdict(one) for one in [*found, *in_runs]])
+    elif not found and not in_runs:
         output.tell("there are no datasets yet; `ilab data generate` makes some")
+    else:
+        shown = [*found, *in_runs]
+        rows = [[one.name, one.model, one.created.replace("T", " ")[:19], output.size(one.size)] for one in shown]
+        output.print_table(["Dataset", "Model", "Created At", "File size"], rows)
+        places = [*(roots if found else ()), *((paths().runs,) if in_runs else ())]
+        output.tell(f"in {', '.join(map(str, places))}")

@@ -35,10 +35,12 @@ def evaluate(ctx: click.Context, benchmark: str, model: str, run: str, detached:
     from ilab.evaluation.report.data import ReportData
     from ilab.pipeline import knowledge
 
-    lazy.check("torch", "transformers", "safetensors", feature="exact likelihoods", extra="train")
+    lazy.check("torch", "transformers", "safetensors", "gguf", feature="exact likelihoods", extra="train")
     loaded = load_config(ctx)
     job = jobs.of(loaded)
     inputs = {"model": model, **jobs.file_inputs(loaded)}
+    knowledge.proof_of(job)
+    jobs.check_models(job, job.models.student, model)
     folder = open_run(ctx, "evaluate", loaded=loaded, rooms=("models", "evaluation", "serving"), inputs=inputs)
     output.tell(f"run {folder.id}")
     with folder.working():

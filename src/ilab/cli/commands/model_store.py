@@ -1,4 +1,4 @@
-"""`ilab model`: list, remove."""
+"""`ilab model`: list, download, remove."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from typing import Any
 import click
 
 from ilab.base.report import ListReporter
-from ilab.cli import output, report
-from ilab.cli.options import json_option, paths
+from ilab.cli import model_choice, output, report
+from ilab.cli.options import json_option, load_config, paths, screen, set_option
 from ilab.errors import IlabError, MissingModel, UserFileError
-from ilab.models import refs
+from ilab.models import embedded, refs
 from ilab.models.store import ModelStore, StoredModel
 
 _COLUMNS = ("Model Name", "Last Modified", "Size", "Absolute path")
@@ -45,7 +45,7 @@ def list_models(folders: tuple[Path, ...], as_json: bool) -> None:
         _print_table(found, roots)
     elif not said.events:
         where = ", ".join(map(str, roots))
-        output.tell(f"there are no models in {where}; `ilab model chat` fetches the embedded one")
+        output.tell(f"there are no models in {where}; `ilab model download` fetches the embedded one")
     for event in said.events:
         report.warn(event["message"])
 
@@ -82,6 +82,63 @@ def _facts(model: StoredModel) -> dict[str, Any]:
         "digest": record.digest,
         "provenance": record.provenance,
     }
+
+
+@click.command("download")
+@click.option(
+    "-rp",
+    "--repository",
+    "repositories",
+    multiple=True,
+    metavar="REFERENCE",
+    help=f"Model to fetch, such as {embedded.EMBEDDED}; may be repeated.  [default: the setting store.embedded]",
+)
+@click.option(
+    "-rl",
+    "--release",
+    "releases",
+    multiple=True,
+    metavar="VERSION",
+    help="Version of a model whose reference has none, or `latest`; one for all, or one for each.",
+)
+@set_option
+@json_option
+@click.pass_context
+def download(ctx: click.Context, repositories: tuple[str, ...], releases: tuple[str, ...], as_json: bool) -> None:
+    """Downloads the model(s).
+
+    A model is put into the store when all of it is there and its checksum is right; one that is there already is
+    checked and fetched again only when it is damaged.
+    """
+    loaded = load_config(ctx)
+    store = ModelStore(loaded.paths.models)
+    wanted = _with_releases(repositories or (loaded.config.store.embedded,), releases)
+    references = [embedded.fetchable(name, release=release) for name, release in wanted]
+    found = []
+    with model_choice.showing(screen(ctx), "download") as say:
+        for reference in references:
+            model = embedded.ensure(
+                store,
+                str(reference),
+                cache=loaded.paths.downloads,
+                report=say,
+                timeout=loaded.config.store.fetch_timeout,
+                verify=True,
+            )
+            found.append(model.name)
+    models = [model for model in store.list() if model.name in found]
+    if as_json:
+        output.print_json([_facts(model) for model in models])
+    else:
+        _print_table(models, [store.root])
+
+
+def _with_releases(names: Sequence[str], releases: Sequence[str]) -> list[tuple[str, str]]:
+    """Each name with its release. A different number of both would leave some without being told."""
+    if len(releases) not in (0, 1, len(names)):
+        raise click.UsageError(f"{len(releases)} releases for {len(names)} models; give one for all, or one for each")
+    given = list(releases) * len(names) if len(releases) == 1 else list(releases) or [""] * len(names)
+    return list(zip(names, given, strict=True))
 
 
 @click.command("remove")

@@ -15,7 +15,8 @@ from typing import Any
 import click
 
 from ilab.base import clock
-from ilab.cli import output
+from ilab.base.report import NullReporter
+from ilab.cli import output, report
 from ilab.cli.options import json_option, paths, screen, session, with_run
 from ilab.errors import Interrupted, RunError
 from ilab.runs import folder as folders
@@ -28,12 +29,23 @@ _STATES = ("running", "finished", "failed", "interrupted")
 _POLL_SECONDS = 0.2
 
 
+class _Warnings(NullReporter):
+    """Shows warnings on stderr."""
+
+    def warning(self, message: str) -> None:
+        """Show one."""
+        report.warn(message)
+
+
 @click.command("list")
 @click.option("--state", "states", multiple=True, type=click.Choice(_STATES), help="Only runs in this state.")
 @json_option
 def list_runs(states: tuple[str, ...], as_json: bool) -> None:
-    """Lists all runs and their states."""
-    found = [(run, run.state()) for run in index.all_runs(paths().runs)]
+    """Lists all runs and their states.
+
+    A run that cannot be read is told on standard error with the reason.
+    """
+    found = [(run, run.state()) for run in index.all_runs(paths().runs, report=_Warnings())]
     found = [(run, state) for run, state in found if not states or state.state in states]
     if as_json:
         output.print_json([_summary(run, state) for run, state in found])
@@ -172,7 +184,7 @@ def _print_log(run: RunFolder, name: str) -> None:
     for file in chosen:
         if len(chosen) > 1:
             click.echo(f"==> {file.relative_to(run.folder)} <==")
-        click.echo(file.read_text(errors="replace"), nl=False)
+        click.echo(file.read_text(encoding="utf-8", errors="replace"), nl=False)
 
 
 def _is_log(file: Path) -> bool:
@@ -223,12 +235,23 @@ def _events(run: RunFolder) -> Iterator[dict[str, Any]]:
         time.sleep(_POLL_SECONDS)
 
 
+class _RunFailed(RunError):
+    """A run that was watched has failed; the error is the one that the run ended with, exit status included."""
+
+    def __init__(self, run_id: str, event: dict[str, Any]) -> None:
+        message = f"run {run_id} failed: {event.get('error', '')}"
+        super().__init__(message, hint=str(event.get("hint", "")), details=event.get("details", ()))
+        self.exit_code = int(event.get("exit_code", 1))  # runs of older versions did not record it
+
+
 def _tell_end(run: RunFolder, last: dict[str, Any]) -> None:
     short = run.id.rsplit("-", 1)[-1]
     if last.get("kind") == "run_finished":
         output.tell(f"run {run.id} finished; `ilab run show {short}` shows the result")
     elif last.get("kind") == "run_failed":
-        raise RunError(f"run {run.id} failed: {last.get('error', '')}", hint=str(last.get("hint", "")))
+        raise _RunFailed(run.id, last)
+    elif not last and (run.folder / "detached.log").exists():
+        raise RunError(f"run {run.id} did not begin", hint=f"`ilab run show {short} --log detached` says why")
     else:
         raise Interrupted(f"run {run.id} was interrupted", hint=f"go on with `ilab run resume {short}`")
 
@@ -272,6 +295,8 @@ def stop(run: str, timeout: float) -> None:
     who = folders.holder(found.folder)
     if who is None:
         raise RunError(f"run {found.id} is not running", hint="`ilab run list` shows the states")
+    if not who:
+        raise RunError(f"run {found.id} is just beginning or ending", hint="give the same command again")
     if who.get("host") != platform.node() or who.get("boot") != folders.boot_id():
         raise RunError(f"run {found.id} is worked on by another machine", hint="stop it there")
     os.kill(int(who["pid"]), signal.SIGINT)
@@ -306,7 +331,7 @@ def prune(days: float, states: tuple[str, ...], force: bool, as_json: bool) -> N
 
     A run that is being worked on is never removed. Models that a run put into the store stay.
     """
-    found = index.prunable(paths().runs, older_days=days, states=states)
+    found = index.prunable(paths().runs, older_days=days, states=states, report=_Warnings())
     if found and not force:
         output.tell("Runs to be removed:")
         for run in found:

@@ -11,6 +11,7 @@ from ilab.cli import job as jobs
 from ilab.cli import output
 from ilab.cli.options import load_config, open_run, run_options, set_option, settings_flags
 
+_ROOMS = ("models", "training", "evaluation", "serving")
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -23,7 +24,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--phased-phase1-data", "phase1_data", type=_FILE, help="Knowledge: knowledge_train_msgs_*.jsonl.")
 @click.option("--phased-phase2-data", "phase2_data", type=_FILE, help="Skills: skills_train_msgs_*.jsonl.")
 @click.option("--data-path", type=_FILE, help="The training file of a single phase.")
-@click.option("--name", default="", help="Also keep the best checkpoint in the store under this name.")
+@click.option("--name", default="", help="Also keep the best checkpoint in the store under this name, ready to chat.")
 @settings_flags(
     {
         "--model-path": "models.student",
@@ -66,20 +67,29 @@ def train(
     job = jobs.of(loaded, name=name or "trained")
     files = {str(path): digest.of_file(path) for path in (knowledge, skills) if path}
     inputs = {"files": files, "name": name, **jobs.file_inputs(loaded)}
-    folder = open_run(ctx, "train", loaded=loaded, rooms=("models", "training", "evaluation", "serving"), inputs=inputs)
+    jobs.check_models(job, job.models.student)
+    folder = open_run(ctx, "train", loaded=loaded, rooms=_ROOMS, inputs=inputs)
     output.tell(f"run {folder.id}")
     with folder.working():
         chosen = phased.train_phases(folder, job, knowledge=knowledge, skills=skills)
-        if name:
-            job.store.add_folder(name, chosen.checkpoint.path, provenance={"source": f"run {folder.id}"})
+        kept = phased.keep(folder, job, chosen).name if name else ""
         accuracy = next((row.accuracy for row in chosen.choice.table if row.chosen), None)
-        folder.finish({"checkpoint": str(chosen.checkpoint.path), "score": accuracy, "reason": chosen.choice.reason})
+        folder.finish(
+            {
+                "model": kept,
+                "checkpoint": str(chosen.checkpoint.path),
+                "score": accuracy,
+                "reason": chosen.choice.reason,
+            }
+        )
     if ctx.params["as_json"]:
         output.print_json(folder.result())
         return
     score = "" if accuracy is None else f" with score: {accuracy}"
     click.echo(f"Training finished! Best final checkpoint: {chosen.checkpoint.name}{score}")
     click.echo(str(chosen.checkpoint.path))
+    if kept:
+        output.tell(f"kept as {kept}   (ilab model chat --model {kept})")
 
 
 def _files(

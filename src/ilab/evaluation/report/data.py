@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from ilab.evaluation.select import Ranked
 from ilab.records.scores import Answer, Scorecard
@@ -21,11 +22,26 @@ class LossPoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FunnelRow:
-    """How many generated rows were made, kept, or rejected for one reason."""
+    """One count on the way from generated to trained questions.
+
+    A `total` is what there is at a point; a `part` says where the total above it comes from; what was `lost` for one
+    reason is missing from the next total.
+    """
 
     label: str
     count: int
-    rejected: bool = False
+    kind: Literal["total", "part", "lost"] = "total"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rehearsal:
+    """How many general questions and instructions training repeats against forgetting.
+
+    `tested` counts those that the keep-set asks too: 0, or the keep-set flatters the model.
+    """
+
+    prompts: int
+    tested: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +98,11 @@ class TokenUsage:
         """Share of prompt tokens that were not computed again."""
         return self.cached / self.prompt if self.prompt else 0.0
 
+    @property
+    def computed(self) -> int:
+        """Prompt tokens that had to be computed."""
+        return self.prompt - self.cached
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportData:
@@ -96,6 +117,7 @@ class ReportData:
     questions: Sequence[QuestionRow] = ()
     examples: Sequence[Example] = ()
     funnel: Sequence[FunnelRow] = ()
+    rehearsal: Rehearsal | None = None
     losses: Sequence[LossPoint] = ()
     checkpoints: Sequence[Ranked] = ()
     choice: str = ""
@@ -104,6 +126,29 @@ class ReportData:
     warnings: Sequence[str] = ()
     files: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
+
+
+def funnel_rows(
+    *, made: Mapping[str, int], filtered: Mapping[str, int], withheld: Mapping[str, int], trained: int
+) -> list[FunnelRow]:
+    """Generated, filtered out, withheld, trained; every total is the one before it less what was lost between.
+
+    `made` counts by origin, `filtered` and `withheld` by reason. What is left and not `trained` was not drawn.
+    """
+    passed = sum(made.values()) - sum(filtered.values())
+    left = passed - sum(withheld.values())
+    rows = [FunnelRow(label="generated, with your own examples", count=sum(made.values()))]
+    rows += [FunnelRow(label=origin, count=count, kind="part") for origin, count in made.items() if count]
+    rows += [*_lost("", filtered), FunnelRow(label="passed the filters", count=passed)]
+    rows += _lost("withheld for the proof: ", withheld)
+    rows += _lost("", {"not drawn: one fact in more wordings than training asks": left - trained})
+    return [*rows, FunnelRow(label="trained", count=trained)]
+
+
+def _lost(start: str, reasons: Mapping[str, int]) -> list[FunnelRow]:
+    """Rows for what was lost, the commonest reason first."""
+    ordered = sorted(reasons.items(), key=lambda pair: -pair[1])
+    return [FunnelRow(label=start + reason, count=count, kind="lost") for reason, count in ordered if count]
 
 
 def question_rows(base: Sequence[Answer], tuned: Sequence[Answer]) -> list[QuestionRow]:

@@ -21,7 +21,7 @@ def to_html(data: ReportData) -> str:
     """The whole page."""
     card = data.scorecard
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    tiers = tables.tier_rows(card)
+    tiers, byte_rows = tables.tier_rows(card), tables.byte_rows(card)
     return environment.from_string(_shipped("report.html.j2")).render(
         data=data,
         card=card,
@@ -30,13 +30,15 @@ def to_html(data: ReportData) -> str:
         topics=tables.TOPIC_QUESTIONS,
         tone=tables.tone,
         lead=tables.lead_text,
+        sentence=lambda finding: tables.finding_text(finding, data),
         numbers=tables.key_numbers(card),
         tiers=tiers,
-        reading=any(row.reading for row in tiers),
+        reading=any(row.reading or row.reading_after for row in tiers),
         bars=_plot(svg.accuracy_bars(bar_groups(card))),
         dots=_plot(svg.dumbbells(data.questions)),
         sure=tables.certainty(card),
-        bytes=tables.byte_rows(card),
+        bytes=byte_rows,
+        reading_bytes=any(row.reading or row.reading_after for row in byte_rows),
         funnel=_plot(svg.funnel(data.funnel)),
         losses=_plot(svg.loss_curves(data.losses)),
         checkpoints=tables.checkpoint_rows(data),
@@ -47,13 +49,14 @@ def to_html(data: ReportData) -> str:
 
 
 def bar_groups(card: Scorecard) -> list[BarGroup]:
-    """Before, after and ceiling for every tier in the main table."""
+    """Before and after, from memory and reading the text, for every tier in the main table."""
     groups = []
     for row in tables.tier_rows(card):
         wanted = (
             ("before", "before", card.score("accuracy", "base", "closed", row.tier)),
             ("after", "after", card.score("accuracy", "tuned", "closed", row.tier)),
-            ("reading", "ceiling", card.score("accuracy", "base", "open", row.tier)),
+            ("reads, before", "ceiling", card.score("accuracy", "base", "open", row.tier)),
+            ("reads, after", "reading-after", card.score("accuracy", "tuned", "open", row.tier)),
         )
         bars = [Bar(name=name, style=style, value=value) for name, style, value in wanted if value is not None]
         groups.append(BarGroup(label=row.name, bars=bars, chance=card.chance.get(row.tier)))

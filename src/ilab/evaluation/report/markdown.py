@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 import re
 from collections.abc import Iterable, Sequence
 
 from ilab.evaluation.report import tables
-from ilab.evaluation.report.data import ReportData
+from ilab.evaluation.report.data import FunnelRow, ReportData
+from ilab.evaluation.report.svg import running_mean
 from ilab.evaluation.wording import percent
 
 
@@ -32,7 +35,7 @@ def _top(data: ReportData) -> str:
     lines += [f"**{card.headline}**", ""]
     for finding in card.findings:
         question = tables.TOPIC_QUESTIONS.get(finding.topic, finding.topic)
-        lines.append(f"- {question} **{finding.word}.** {_inline(finding.sentence)}")
+        lines.append(f"- {question} **{finding.word}.** {_inline(tables.finding_text(finding, data))}")
     lines += [f"\n> {_inline(warning)}" for warning in data.warnings]
     return "\n".join(lines).strip()
 
@@ -42,11 +45,24 @@ def _learned(data: ReportData) -> str:
     rows = tables.tier_rows(card)
     if not rows:
         return ""
-    header = ("asked about", "before", "after", f"points [{percent(card.confidence)} interval]", "reading", "facts")
-    body = [(row.name, row.before, row.after, row.change, row.reading, str(row.facts)) for row in rows]
+    change = f"points [{percent(card.confidence)} interval]"
+    header = ("asked about", "before", "after", change, "reads, before", "reads, after", change, "facts")
+    body = [
+        (
+            row.name,
+            row.before,
+            row.after,
+            row.change,
+            row.reading,
+            row.reading_after,
+            row.reading_change,
+            str(row.facts),
+        )
+        for row in rows
+    ]
     note = (
-        "Share of questions answered right, from memory (closed book). `reading` is the untrained model with the text "
-        "in its prompt (open book): the ceiling."
+        "Share of questions answered right, first from memory (closed book). `reads` is with the text in the prompt "
+        "(open book); what the untrained model gets right so is the ceiling."
     )
     lines = [note, "", *_table(header, body)]
     if data.questions:
@@ -92,17 +108,19 @@ def _certainty(data: ReportData) -> str:
     lines = [line for sentence in tables.certainty(data.scorecard) for line in (sentence, "")]
     rows = tables.byte_rows(data.scorecard)
     if rows:
-        lines += _table(("bits per byte (lower: better known)", "before", "after", "change"), rows)
+        first = "bits per byte (lower: better known)"
+        header = (first, "before", "after", "change", "reads, before", "reads, after", "change")
+        lines += _table(header, [dataclasses.astuple(row) for row in rows])
     return _section("How sure is this?", lines)
 
 
 def _making(data: ReportData) -> str:
     lines: list[str] = []
     if data.funnel:
-        body = [(row.label, "rejected" if row.rejected else "", f"{row.count:,}") for row in data.funnel]
-        lines += ["### Training data", "", *_table(("rows", "", "count"), body), ""]
+        lines += ["### Training data", "", *_table(("questions", "count"), [_step(row) for row in data.funnel]), ""]
     if data.losses:
-        lines += ["### Training loss", "", *_table(("phase", "steps", "tokens", "first", "last"), _losses(data)), ""]
+        phases = ("phase", "steps", "tokens", "loss at the start", "loss at the end (running mean)")
+        lines += ["### Training loss", "", *_table(phases, _losses(data)), ""]
     if data.checkpoints:
         header = ("checkpoint", "selection questions right", "score", "general questions, points", "")
         lines += ["### Choice of the checkpoint", "", *([_inline(data.choice), ""] if data.choice else [])]
@@ -118,9 +136,16 @@ def _losses(data: ReportData) -> list[tuple[str, ...]]:
     rows = []
     for phase in dict.fromkeys(point.phase for point in data.losses):
         found = [point for point in data.losses if point.phase == phase]
-        ends = [f"{point.loss:.3f}" for point in (found[0], found[-1])]
+        smooth = running_mean([point.loss for point in found if math.isfinite(point.loss)] or [math.nan])
+        ends = [f"{loss:.3f}" for loss in (smooth[0], smooth[-1])]
         rows.append((phase, str(len(found)), f"{found[-1].tokens:,}", *ends))
     return rows
+
+
+def _step(row: FunnelRow) -> tuple[str, str]:
+    """A row of the funnel: parts are named as such, losses are negative."""
+    start = {"total": "", "part": "of these: ", "lost": "less: "}[row.kind]
+    return start + row.label, f"{'-' if row.kind == 'lost' else ''}{row.count:,}"
 
 
 def _details(data: ReportData) -> str:

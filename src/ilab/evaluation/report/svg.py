@@ -89,12 +89,11 @@ def dumbbells(rows: Sequence[QuestionRow]) -> str:
         _line(at(0), 18, at(0), bottom, "zero"),
     ]
     for number, row in enumerate(rows):
-        y = 24 + height * number + height / 2
+        y = 24.0 + height * number + height / 2
         change = "up" if row.gain >= 0 else "down"
         title = f"{row.question} {row.gold} ({lead_text(row.base)} before, {lead_text(row.tuned)} after)"
         parts += [
-            f'<svg x="0" y="{y - 9:.1f}" width="{left - 2:.1f}%" height="18" overflow="hidden">'
-            f"{_text(0, 13, row.question, style='row')}</svg>",
+            _label(y - 9, 18, left - 2, row.question),
             _line(at(row.base), y, at(row.tuned), y, f"link {change}"),
             f'<circle cx="{at(row.base):.2f}%" cy="{y:.1f}" r="4" class="before-dot"/>',
             f'<circle cx="{at(row.tuned):.2f}%" cy="{y:.1f}" r="5" class="after-dot {change}">'
@@ -104,22 +103,30 @@ def dumbbells(rows: Sequence[QuestionRow]) -> str:
 
 
 def funnel(rows: Sequence[FunnelRow]) -> str:
-    """Horizontal bars: rows made, rejected by reason, kept."""
+    """Steps from generated to trained: a total starts at the left, a part fills it, a loss is bitten off its end."""
     if not rows:
         return ""
-    left, width = 40.0, 48.0
+    left, width = 46.0, 46.0
     most = max(1, *(row.count for row in rows))
-    parts = []
+    parts, filled, rest = [], 0, 0
     for number, row in enumerate(rows):
-        y = 4 + _LINE * number
-        style = "rejected" if row.rejected else "kept"
+        y = 4.0 + _LINE * number
+        if row.kind == "total":
+            begin, filled, rest = 0, 0, row.count
+        elif row.kind == "part":
+            begin, filled = filled, filled + row.count
+        else:
+            rest = max(0, rest - row.count)
+            begin = rest
+        style, indent = ("strong", 0.0) if row.kind == "total" else ("faint", 2.0)
+        text = f"\u2212{row.count:,}" if row.kind == "lost" else f"{row.count:,}"
+        start, long = left + width * begin / most, width * row.count / most
         parts += [
-            f'<svg x="0" y="{y}" width="{left - 2:.1f}%" height="{_LINE}" overflow="hidden">'
-            f"{_text(0, 14, row.label, style='row')}</svg>",
-            _rect(left, y + 2, width * row.count / most, 15, style, title=f"{row.label}: {row.count:,}"),
-            _text(left + width * row.count / most + 1, y + 14, f"{row.count:,}", style="strong"),
+            _label(y, _LINE, left - 2, row.label, indent=indent, style=style),
+            _rect(start, y + 2, long, 15, row.kind, title=f"{row.label}: {text}"),
+            _text(start + long + 1, y + 14, text, style=style),
         ]
-    return _svg(8 + _LINE * len(rows), parts, "Generated rows: made, rejected by reason, kept")
+    return _svg(8 + _LINE * len(rows), parts, "Questions generated, filtered out by reason, withheld, trained")
 
 
 def loss_curves(points: Sequence[LossPoint]) -> str:
@@ -225,6 +232,14 @@ def _svg(height: float, parts: Sequence[str], label: str) -> str:
 
 def _text(x: float, y: float, text: str, *, anchor: str = "start", style: str = "") -> str:
     return f'<text x="{x:.2f}%" y="{y:.1f}" text-anchor="{anchor}" class="{style}">{escape(text)}</text>'
+
+
+def _label(y: float, height: float, width: float, text: str, *, indent: float = 0, style: str = "") -> str:
+    """A text at the left that ends in an ellipsis where it is too long; pointing at it shows the whole."""
+    return (
+        f'<foreignObject x="{indent:.1f}%" y="{y:.1f}" width="{width - indent:.1f}%" height="{height}">'
+        f'<div class="label {style}" title="{escape(text, quote=True)}">{escape(text)}</div></foreignObject>'
+    )
 
 
 def _rect(x: float, y: float, width: float, height: float, style: str, *, title: str = "") -> str:

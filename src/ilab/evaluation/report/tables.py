@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ilab.base.clock import human_duration
 from ilab.evaluation.report.data import ReportData
+from ilab.evaluation.scorecard import open_book
 from ilab.evaluation.wording import count, percent, percent_interval, points, points_interval, signed, signed_interval
 from ilab.records.scores import Finding, Scorecard
 
@@ -13,9 +14,11 @@ TIER_NAMES = {
     "document": "the document, all facts",
     "taught": "taught facts",
     "untaught": "untaught facts",
-    "placebo": "placebo page",
+    "placebo": "placebo (never trained)",
     "keep": "general questions",
 }
+ORDINARY = "ordinary text"
+_REHEARSAL_LIMIT = " Knowledge of other kinds may have suffered more."
 GOOD = frozenset(("LEARNED", "SPECIFIC", "GENERALISES", "RETAINED", "STEADY"))
 BAD = frozenset(("NOT LEARNED", "NOT SPECIFIC", "DOES NOT GENERALISE", "FORGOT", "DRIFTED"))
 TOPIC_QUESTIONS = {
@@ -32,7 +35,8 @@ TERMS = (
     ),
     (
         "open book",
-        "the untrained model answers with the text in its prompt: what can be had by reading, the ceiling.",
+        "the model answers with the text in its prompt. What the untrained model gets right so is the ceiling: what "
+        "can be had by reading. The tuned model shows whether it can still read.",
     ),
     (
         "accuracy",
@@ -53,6 +57,11 @@ TERMS = (
     ),
     ("general questions", "the keep-set: common knowledge that training must not damage."),
     (
+        "rehearsal",
+        "training repeats general questions or instructions among its own rows, so that the model keeps what it knew. "
+        "What is rehearsed must not be asked in the test.",
+    ),
+    (
         "knowledge recovered",
         "how much of the way from the untrained model to the open-book ceiling the tuned model has gone, from memory.",
     ),
@@ -63,6 +72,7 @@ TERMS = (
     ),
     ("margin", "the same, against the mean of the wrong answers; it moves with every question."),
     ("bits per byte", "how surprising a text is to the model; lower means better known."),
+    ("ordinary text", "short neutral paragraphs about other things; what they cost shows damage to language itself."),
     (
         "selection and report part",
         "one part of the facts chose the checkpoint, the other part gave the numbers here, so that the choice cannot "
@@ -73,7 +83,7 @@ TERMS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TierRow:
-    """One line of the main table; texts are ready to print."""
+    """One line of the main table; texts are ready to print. `reading` and what follows it are open book."""
 
     tier: str
     name: str
@@ -81,7 +91,22 @@ class TierRow:
     after: str
     change: str
     reading: str
+    reading_after: str
+    reading_change: str
     facts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ByteRow:
+    """One line of the table of bits per byte; texts are ready to print."""
+
+    name: str
+    before: str
+    after: str
+    change: str
+    reading: str = ""
+    reading_after: str = ""
+    reading_change: str = ""
 
 
 def tone(finding: Finding) -> str:
@@ -95,9 +120,11 @@ def tier_rows(card: Scorecard) -> list[TierRow]:
     split = {"taught", "untaught"} <= set(card.gains.get("accuracy", {}))
     for tier, name in TIER_NAMES.items():
         before, after = (card.score("accuracy", model, "closed", tier) for model in ("base", "tuned"))
-        gain, reading = card.gain("accuracy", tier), card.score("accuracy", "base", "open", tier)
+        gain = card.gain("accuracy", tier)
         if gain is None or before is None or after is None or (tier == "document" and not split):
             continue
+        reading, reading_after = (card.score("accuracy", model, "open", tier) for model in ("base", "tuned"))
+        moved = card.gain(open_book("accuracy"), tier)
         decimals = 1 if tier == "keep" else 0
         rows.append(
             TierRow(
@@ -107,26 +134,64 @@ def tier_rows(card: Scorecard) -> list[TierRow]:
                 after=percent(after.estimate),
                 change=points_interval(gain, decimals=decimals).replace(" points", ""),
                 reading=percent(reading.estimate) if reading else "",
+                reading_after=percent(reading_after.estimate) if reading_after else "",
+                reading_change=points_interval(moved).replace(" points", "") if moved else "",
                 facts=gain.n,
             )
         )
     return rows
 
 
-def byte_rows(card: Scorecard) -> list[tuple[str, str, str, str]]:
-    """Bits per byte of the right answers, and of neutral text: name, before, after, change."""
+def byte_rows(card: Scorecard) -> list[ByteRow]:
+    """Bits per byte of the right answers, closed and open book, and of ordinary text."""
     rows = []
-    for tier, name in TIER_NAMES.items():
-        before, after = (card.score("bits_per_byte", model, "closed", tier) for model in ("base", "tuned"))
-        gain = card.gain("bits_per_byte", tier)
-        if before and after and gain:
-            change = signed_interval(gain, decimals=2)
-            rows.append((f"right answers, {name}", f"{before.estimate:.2f}", f"{after.estimate:.2f}", change))
+    for row in tier_rows(card):
+        before, after, change = _bytes(card, row.tier, "closed")
+        reading = dict(zip(("reading", "reading_after", "reading_change"), _bytes(card, row.tier, "open"), strict=True))
+        rows.append(ByteRow(name=row.name, before=before, after=after, change=change, **reading))
     if card.drift:
         base, tuned, delta = (card.drift[name] for name in ("base", "tuned", "delta"))
         change = signed_interval(delta)
-        rows.append(("neutral text", f"{base.estimate:.3f}", f"{tuned.estimate:.3f}", change))
+        rows.append(ByteRow(name=ORDINARY, before=f"{base.estimate:.3f}", after=f"{tuned.estimate:.3f}", change=change))
     return rows
+
+
+def _bytes(card: Scorecard, tier: str, condition: str) -> tuple[str, str, str]:
+    """Before, after and change of the right answers of one tier; empty texts where they were not measured."""
+    measure = "bits_per_byte"
+    levels = [card.score(measure, model, condition, tier) for model in ("base", "tuned")]
+    gain = card.gain(measure if condition == "closed" else open_book(measure), tier)
+    before, after = (f"{level.estimate:.2f}" if level else "" for level in levels)
+    return before, after, signed_interval(gain, decimals=2) if gain else ""
+
+
+def placebo_sentence(card: Scorecard) -> str:
+    """The difference in differences in one sentence; empty without a placebo."""
+    more, bits = card.specific.get("accuracy"), card.specific.get("bits_per_byte")
+    if more is None:
+        return ""
+    cost = f"; the bits per byte of its right answers changed by {signed_interval(bits, decimals=2)}" if bits else ""
+    return f"Against the placebo page, which was never trained, the document gained {points_interval(more)} more{cost}."
+
+
+def rehearsed(data: ReportData) -> str:
+    """How many general questions training repeated, and whether the keep-set asks them; empty when that is unknown."""
+    found = data.rehearsal
+    if found is None:
+        return ""
+    if not found.prompts:
+        return "Training rehearsed no general question."
+    asked = f"{found.tested} of them asked here too, which flatters the model" if found.tested else "none asked here"
+    what = count(found.prompts, "general question or instruction", "general questions and instructions")
+    return f"Training rehearsed {what}, {asked}."
+
+
+def finding_text(finding: Finding, data: ReportData) -> str:
+    """A finding's sentence; what was rehearsed belongs to the one about forgetting."""
+    if finding.topic != "retained" or not rehearsed(data):
+        return finding.sentence
+    limit = _REHEARSAL_LIMIT if data.rehearsal and data.rehearsal.prompts else ""
+    return f"{finding.sentence} {rehearsed(data)}{limit}"
 
 
 def key_numbers(card: Scorecard) -> list[tuple[str, str, str]]:
@@ -145,11 +210,19 @@ def key_numbers(card: Scorecard) -> list[tuple[str, str, str]]:
     if reading and after:
         beyond = "passed" if after.estimate > reading.estimate else "not reached"
         found.append(("ceiling (reads the page)", percent(reading.estimate), f"untrained model, open book; {beyond}"))
+    more = card.specific.get("accuracy")
+    if more:
+        bounds = f"{percent(card.confidence)} interval {points(more.low)} to {points(more.high)}"
+        found.append(("more than the placebo page", f"{points(more.estimate)} points", bounds))
     keep = card.gain("accuracy", "keep")
     if keep:
         low, high = (points(bound, decimals=1) for bound in (keep.low, keep.high))
         bounds = f"{percent(card.confidence)} interval {low} to {high}"
         found.append(("general questions", f"{points(keep.estimate, decimals=1)} points", bounds))
+    if card.drift:
+        base, tuned, delta = (card.drift[name].estimate for name in ("base", "tuned", "delta"))
+        cost = f"bits per byte: {base:.3f} → {tuned:.3f}; less is better"
+        found.append((ORDINARY, signed(delta), cost))
     return found
 
 
@@ -165,6 +238,8 @@ def certainty(card: Scorecard) -> list[str]:
                 f"{count(gain.n, 'fact')} can show a gain of about {100 * card.detectable.get(tier, 0):.0f} points or "
                 "more four times in five."
             )
+    if placebo_sentence(card):
+        lines.append(placebo_sentence(card))
     if card.recovered:
         lines.append(f"Knowledge recovered: {percent_interval(card.recovered)} of the way to the open-book ceiling.")
     margin = card.gain("margin", "document")
@@ -206,9 +281,10 @@ def teacher_sentence(data: ReportData) -> str:
     """Teacher tokens in one sentence; empty when unknown."""
     if data.teacher is None:
         return ""
+    used = data.teacher
     return (
-        f"The teacher read {data.teacher.prompt:,} prompt tokens, {percent(data.teacher.cached_share)} of them from "
-        f"its prefix cache, and wrote {data.teacher.completion:,}."
+        f"The teacher's prompts had {used.prompt:,} tokens: {used.cached:,} came from its prefix cache "
+        f"({percent(used.cached_share)}) and {used.computed:,} were computed. It wrote {used.completion:,}."
     )
 
 
