@@ -11,17 +11,21 @@ from ilab.base import atomic
 from ilab.errors import ConfigError
 from ilab.evaluation import scorecard
 from ilab.evaluation.answers import read_answers
-from ilab.pipeline import baseline, model_session
+from ilab.evaluation.report.data import ReportData, StageCost, question_rows
+from ilab.pipeline import baseline, model_session, report
 from ilab.pipeline.baseline import Proof
 from ilab.pipeline.job import Job
 from ilab.records.models import ModelDir
-from ilab.records.scores import Scorecard
+from ilab.runs import stage as stages
 from ilab.runs.folder import RunFolder
 from ilab.runs.stage import StageBox, run_stage
 
 
-def evaluate(run: RunFolder, job: Job, *, model: str) -> Scorecard:
-    """Compare `model` with the job's student on the question files of the settings; every question counts."""
+def evaluate(run: RunFolder, job: Job, *, model: str) -> ReportData:
+    """Compare `model` with the job's student on the question files of the settings; every question counts.
+
+    Leaves scorecard.json, report.md and report.html in the run folder.
+    """
     settings = job.evaluation
     proof = proof_of(job)
     # both are looked up before either is asked: that one of them is missing should not cost the time of the other
@@ -29,14 +33,29 @@ def evaluate(run: RunFolder, job: Job, *, model: str) -> Scorecard:
     student = model_session.exact_form(job, job.models.student, run.reporter("01-base"))
     base = _score(run, job, proof, "01-base", student, "base")
     tuned = _score(run, job, proof, "02-model", judged, "tuned")
-    card = scorecard.summarise(
-        base=read_answers(base / "answers.jsonl"),
-        tuned=read_answers(tuned / "answers.jsonl"),
-        settings=settings,
-        neutral=(_neutral(base), _neutral(tuned)),
-    )
+    before, after = (read_answers(folder / "answers.jsonl") for folder in (base, tuned))
+    card = scorecard.summarise(base=before, tuned=after, settings=settings, neutral=(_neutral(base), _neutral(tuned)))
     atomic.write_json(run.folder / "scorecard.json", card.to_json())
-    return card
+    data = ReportData(
+        title=f"What {model} knows",
+        scorecard=card,
+        run_id=run.id,
+        command=" ".join(["ilab", *run.manifest.argv]),
+        base_name=job.models.student,
+        tuned_name=model,
+        questions=question_rows(before, after),
+        stages=[StageCost(name=folder.name, seconds=stages.done(folder)["seconds"]) for folder in (base, tuned)],
+        warnings=tuple(dict.fromkeys(run.state().warnings)),
+        files={
+            "every score": "stages/02-model/answers.jsonl",
+            "scores of the base model": "stages/01-base/answers.jsonl",
+            "scorecard": "scorecard.json",
+            "what was asked": "manifest.json",
+        },
+        environment=report.environment(run),
+    )
+    report.save(run, data)
+    return data
 
 
 def proof_of(job: Job) -> Proof:

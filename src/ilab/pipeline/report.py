@@ -54,11 +54,16 @@ def write(
             "training rows": "stages/04-mix/phase1.jsonl",
             "what was asked": "manifest.json",
         },
-        environment=_environment(run),
+        environment=environment(run),
     )
+    save(run, data)
+    return data
+
+
+def save(run: RunFolder, data: ReportData) -> None:
+    """Write report.md and report.html into the run folder."""
     atomic.write_text(run.folder / "report.md", markdown.to_markdown(data))
     atomic.write_text(run.folder / "report.html", html.to_html(data))
-    return data
 
 
 def lines(data: ReportData) -> list[str]:
@@ -95,7 +100,8 @@ def _losses(run: RunFolder) -> list[parts.LossPoint]:
     return points
 
 
-def _environment(run: RunFolder) -> dict[str, str]:
+def environment(run: RunFolder) -> dict[str, str]:
+    """The machine and the packages that a run's numbers come from."""
     host = run.manifest.host
     versions = run.manifest.packages
     peaks = [int(stages.done(folder).get("peak_memory", 0)) for folder in costs.finished(run)]

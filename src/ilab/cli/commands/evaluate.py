@@ -18,7 +18,11 @@ from ilab.cli.options import load_config, open_run, run_options, set_option, set
         "--questions": "evaluation.questions",
         "--placebo": "evaluation.placebo",
         "--keepset": "evaluation.keepset",
-    }
+    },
+    meaning={
+        "--base-model": "Model to compare with.",
+        "--questions": "Questions file about the document, your own or the one that `ilab data generate` made; needed.",
+    },
 )
 @set_option
 @run_options
@@ -32,7 +36,6 @@ def evaluate(ctx: click.Context, benchmark: str, model: str, run: str, detached:
     del benchmark, run, detached
     from ilab.base import lazy
     from ilab.evaluation.report import screen
-    from ilab.evaluation.report.data import ReportData
     from ilab.pipeline import knowledge
 
     lazy.check("torch", "transformers", "safetensors", "gguf", feature="exact likelihoods", extra="train")
@@ -44,13 +47,15 @@ def evaluate(ctx: click.Context, benchmark: str, model: str, run: str, detached:
     folder = open_run(ctx, "evaluate", loaded=loaded, rooms=("models", "evaluation", "serving"), inputs=inputs)
     output.tell(f"run {folder.id}")
     with folder.working():
-        card = knowledge.evaluate(folder, job, model=model)
-        folder.finish({"headline": card.headline, "scorecard": "scorecard.json"})
+        data = knowledge.evaluate(folder, job, model=model)
+        reports = ["report.md", "report.html"]
+        folder.finish({"headline": data.scorecard.headline, "scorecard": "scorecard.json", "reports": reports})
     if as_json:
-        output.print_json(card.to_json())
+        output.print_json(data.scorecard.to_json())
         return
-    data = ReportData(title=f"What {model} knows", scorecard=card, base_name=job.models.student, tuned_name=model)
     click.echo("# KNOWLEDGE EVALUATION REPORT\n")
     click.echo(f"## BASE MODEL\n{job.models.student}\n\n## MODEL\n{model}\n")
     for line in screen.to_screen(data):
         click.echo(line)
+    click.echo("")
+    click.echo(f"report   {folder.folder / 'report.html'}")
