@@ -80,9 +80,9 @@ def conversations(samples: Sequence[Sample], settings: MixSettings) -> list[Trai
     for start in range(0, len(asked), size):
         group = asked[start : start + size]
         rows.append(
-            formats.conversation_row(group, system_prompt=settings.system_prompt)
+            formats.conversation_row(group, system_prompt=settings.system_prompt, unmask=settings.train_questions)
             if size > 1
-            else formats.question_row(group[0], system_prompt=settings.system_prompt)
+            else formats.question_row(group[0], system_prompt=settings.system_prompt, unmask=settings.train_questions)
         )
     return rows
 

@@ -110,7 +110,7 @@ def baseline(run: RunFolder, job: Job, prepared: Prepared, generated: Path) -> P
         **({} if job.evaluation.questions else {"samples": generated / "samples.jsonl"}),
         **proof_inputs(job),
     }
-    return run_stage(run, "03-baseline", settings=job.evaluation, inputs=inputs, work=work)
+    return run_stage(run, "03-baseline", settings=job.evaluation, inputs=inputs, work=work, version=2)
 
 
 def score(
@@ -173,7 +173,7 @@ def say_words(job: Job, model: ModelDir, proof: Proof, *, out: Path, box: StageB
 def _replay(job: Job, model: ModelDir, box: StageBox) -> None:
     """The untrained student's own answers to general instructions, kept against forgetting."""
     prompts = replay_prompts(job.mixing.keep_rows)
-    params = GenerationParams(max_tokens=80)
+    params = GenerationParams(max_tokens=128)
     done: list[int] = []
 
     def count(number: int, answer: object) -> None:

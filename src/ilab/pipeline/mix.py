@@ -58,7 +58,7 @@ def mix(run: RunFolder, job: Job, prepared: Prepared, generated: Path, replay: P
     }
     if job.evaluation.questions:
         inputs["questions"] = Path(job.evaluation.questions)
-    return run_stage(run, "04-mix", settings=job.mixing, inputs=inputs, work=work)
+    return run_stage(run, "04-mix", settings=job.mixing, inputs=inputs, work=work, version=2)
 
 
 def statements_of(chunks: Sequence[Chunk]) -> list[tuple[str, str]]:

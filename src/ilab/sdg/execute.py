@@ -31,7 +31,7 @@ from ilab.sdg.flow import BlockSpec, Flow
 from ilab.sdg.row import Box, Row, to_sample
 from ilab.sdg.settings import SdgSettings
 
-VERSION = 1
+VERSION = 2
 """Raised when blocks change what they make of the same input."""
 
 

@@ -79,6 +79,15 @@ def test_every_fact_is_asked_for_equally_often_whatever_the_number_of_its_wordin
     assert by_answer["Six."] == ["Only wording?"] * 3, "no wording more often than it may stand"
 
 
+def test_questions_are_trained_with_their_answers_unless_asked_otherwise(tmp_path: Path) -> None:
+    for wanted in (True, False):
+        write(tmp_path / str(wanted), train_questions=wanted)
+        rows = list(jsonl.read(tmp_path / str(wanted) / "phase1.jsonl"))
+        asked = [row for row in rows if '"kind": "knowledge"' in row["metadata"]]
+        assert asked and {row["unmask"] for row in asked} == {wanted}
+        assert not any(row["unmask"] for row in rows if '"kind": "keep"' in row["metadata"])
+
+
 def test_a_system_prompt_stands_before_conversations_only(tmp_path: Path) -> None:
     write(tmp_path, system_prompt="Be brief.")
     for row in jsonl.read(tmp_path / "phase1.jsonl"):
