@@ -39,14 +39,15 @@ def mix(
     samples: Sequence[Sample],
     chunks: Sequence[Chunk],
     *,
-    statements: Sequence[tuple[str, str]],
+    statements: Sequence[tuple[Sequence[str], str]],
     keep: Sequence[KeepPair],
     settings: MixSettings,
     out: Path,
 ) -> MixSummary:
     """Write `phase1.jsonl` and `phase2.jsonl` below `out`.
 
-    Phase 1: every chunk as text, sentences (`statements`: text and chunk id), questions of knowledge leaves, and half
+    Phase 1: every chunk as text, sentences (`statements`: wordings that say the same, and the
+    chunk id; each repeat takes the next wording), questions of knowledge leaves, and half
     of the general instructions (`keep`, answered by the untrained model). Phase 2: questions of skill leaves, the other
     half, and a replay of phase 1. A phase without anything of its own to learn gets an empty file.
     """
@@ -56,8 +57,12 @@ def mix(
     skills = [formats.question_row(s, system_prompt=prompt) for s in samples if s.kind != seeds.KNOWLEDGE]
     general = [formats.keep_row(pair.prompt, pair.answer, system_prompt=prompt) for pair in keep]
     documents = [formats.document_row(chunk) for chunk in chunks]
-    sentences = [formats.text_row(text, metadata={"kind": "sentence", "chunk": chunk}) for text, chunk in statements]
-    texts = documents * settings.document_repeats + sentences * settings.statement_repeats
+    sentences = [
+        formats.text_row(wordings[repeat % len(wordings)], metadata={"kind": "sentence", "chunk": chunk})
+        for repeat in range(settings.statement_repeats)
+        for wordings, chunk in statements
+    ]
+    texts = documents * settings.document_repeats + sentences
     first = texts + knowledge + general[::2]
     replay = _draw(conversations(asked, settings.model_copy(update={"wording_repeats": 1})), settings)
     second = skills + general[1::2] + (replay + documents if skills or replay else [])

@@ -22,7 +22,7 @@ class MixSettings(BaseModel, extra="forbid", frozen=True):
     """Knowledge questions that share one conversation; 1 gives every question its own row."""
     train_questions: bool = True
     """Train the words of knowledge questions as well as those of their answers; without it, answers only."""
-    replay_share: float = Field(0.25, ge=0, le=1)
+    replay_share: float = Field(0.2, ge=0, le=1)
     """Share of the phase-1 questions that is repeated in phase 2, counted in rows."""
     keep_rows: int = Field(40, ge=0)
     """How many general instructions, answered by the untrained model itself, are mixed in against forgetting."""

@@ -18,7 +18,7 @@ from ilab.records.chunks import Chunk
 from ilab.records.samples import Sample
 from ilab.runs.folder import RunFolder
 from ilab.runs.stage import StageBox, run_stage
-from ilab.sdg import restatements, statements
+from ilab.sdg import restatements, statements, wordings
 
 
 def mix(run: RunFolder, job: Job, prepared: Prepared, generated: Path, replay: Path | None, proof: Proof) -> Path:
@@ -58,15 +58,17 @@ def mix(run: RunFolder, job: Job, prepared: Prepared, generated: Path, replay: P
     }
     if job.evaluation.questions:
         inputs["questions"] = Path(job.evaluation.questions)
-    return run_stage(run, "04-mix", settings=job.mixing, inputs=inputs, work=work, version=2)
+    return run_stage(run, "04-mix", settings=job.mixing, inputs=inputs, work=work, version=3)
 
 
-def statements_of(chunks: Sequence[Chunk]) -> list[tuple[str, str]]:
-    """What the chunks say, as (text, chunk id): every sentence, and short ones that say its parts."""
+def statements_of(chunks: Sequence[Chunk]) -> list[tuple[list[str], str]]:
+    """What the chunks say, as (wordings, chunk id): every sentence, and short ones that say its parts."""
     found = []
     for chunk in chunks:
         for statement in statements.of_chunk(chunk):
-            found += [(text, chunk.id) for text in (statement.text, *restatements.of_statement(statement))]
+            for text in (statement.text, *restatements.of_statement(statement)):
+                other = wordings.reworded(text)
+                found.append(([text, other] if other else [text], chunk.id))
     return found
 
 

@@ -37,7 +37,7 @@ def write(out: Path, **changes: object) -> mix.MixSummary:
     return mix.mix(
         samples,
         [CHUNK],
-        statements=[("A text.", "k#0")],
+        statements=[(["A text."], "k#0")],
         keep=[KeepPair(prompt=f"p{n}", answer="a") for n in range(4)],
         settings=MixSettings(**changes),  # type: ignore[arg-type]
         out=out,
@@ -77,6 +77,15 @@ def test_every_fact_is_asked_for_equally_often_whatever_the_number_of_its_wordin
     by_answer = {answer: [s.question for s in asked if s.answer == answer] for answer in ("Five.", "Six.")}
     assert len(by_answer["Five."]) == len(set(by_answer["Five."])) == 4, "a new wording each time"
     assert by_answer["Six."] == ["Only wording?"] * 3, "no wording more often than it may stand"
+
+
+def test_each_repeat_of_a_sentence_takes_the_next_wording(tmp_path: Path) -> None:
+    said = [(["A cat ran.", "A cat sprinted."], "k#0"), (["One wording."], "k#0")]
+    settings = MixSettings(statement_repeats=3, document_repeats=0)
+    mix.mix([sample(1)], [CHUNK], statements=said, keep=[], settings=settings, out=tmp_path)
+    texts = [row["messages"][0]["content"] for row in jsonl.read(tmp_path / "phase1.jsonl")]
+    counted = {text: texts.count(text) for text in ("A cat ran.", "A cat sprinted.", "One wording.")}
+    assert counted == {"A cat ran.": 2, "A cat sprinted.": 1, "One wording.": 3}
 
 
 def test_questions_are_trained_with_their_answers_unless_asked_otherwise(tmp_path: Path) -> None:

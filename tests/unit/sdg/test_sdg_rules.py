@@ -10,6 +10,10 @@ from hypothesis import strategies as st
 
 from ilab.records.chunks import Chunk
 from ilab.sdg import question_forms, spans, statements
+from ilab.sdg.blocks.base import Tools
+from ilab.sdg.blocks.filter import rules
+from ilab.sdg.row import Box
+from ilab.sdg.settings import SdgSettings
 from ilab.sdg.statements import Statement
 
 PAGE = (
@@ -76,3 +80,17 @@ def test_text_without_sentences_gives_no_statement(text: str) -> None:
 def test_the_topic_is_the_title_without_its_remark() -> None:
     assert statements.topic_of(chunk()) == "Lake Mirra"
     assert isinstance(statements.of_chunk(chunk())[0], Statement)
+
+
+def test_a_row_that_asks_several_things_is_rejected() -> None:
+    row = {
+        "kind": "knowledge",
+        "text": PAGE,
+        "question": "What is Lake Mirra? Where is it?",
+        "answer": "A crater lake.",
+    }
+    tools = Tools(teacher=None, scorer=None, render=str, settings=SdgSettings())  # type: ignore[arg-type]
+    box = Box()
+    assert rules([row], box, tools) == []
+    assert [one["reason"] for one in box.rejected] == ["several questions in one"]
+    assert rules([{**row, "question": "What is Lake Mirra?"}], box, tools)

@@ -48,6 +48,8 @@ def _fault(row: Row, limit: int) -> str:
         return "question is not self-contained"
     if row["kind"] == seeds.KNOWLEDGE and _OPEN_PRONOUN.match(question):
         return "question is not self-contained"
+    if row["kind"] == seeds.KNOWLEDGE and question.count("?") > 1:
+        return "several questions in one"
     bare = answer.rstrip(".").lower()
     if len(bare) > 2 and bare in question.lower():
         return "answer stands in the question"
