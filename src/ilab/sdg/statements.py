@@ -69,6 +69,7 @@ def of_chunk(chunk: Chunk) -> list[Statement]:
         for sentence in sentences(_spelled_out(" ".join(paragraph.split()), noun, topic)):
             personal = re.match(r"(?:He|She|His|Her)\b", sentence) is not None
             text, subject = _resolve(sentence, person if personal and person else subject, topic)
+            subject = subject.strip() or topic
             if found_person := _PERSON.search(subject):
                 person = found_person.group(0)
             found.append(Statement(chunk=chunk.id, text=text, original=sentence, subject=subject, topic=topic))
@@ -77,7 +78,9 @@ def of_chunk(chunk: Chunk) -> list[Statement]:
 
 def topic_of(chunk: Chunk) -> str:
     """What the whole page is about: its title without a remark in brackets."""
-    return re.sub(r"\s*\([^)]*\)\s*$", "", chunk.title).strip() or chunk.heading or chunk.leaf.rsplit("/", 1)[-1]
+    return (
+        re.sub(r"\s*\([^)]*\)\s*$", "", chunk.title).strip() or chunk.heading.strip() or chunk.leaf.rsplit("/", 1)[-1]
+    )
 
 
 def page_noun(chunk: Chunk) -> str:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ilab.records.chunks import Chunk
-from ilab.sdg import question_forms, spans, statements
+from ilab.sdg import question_forms, restatements, spans, statements
 from ilab.sdg.blocks.base import Tools
 from ilab.sdg.blocks.filter import rules
 from ilab.sdg.row import Box
@@ -64,12 +64,31 @@ def test_a_year_is_asked_for_with_a_grammatical_question() -> None:
 @settings(max_examples=200, deadline=None)
 @given(st.text(alphabet=string.ascii_letters + string.digits + " .,;:()'\"—-–°%é字", max_size=300))
 def test_any_text_gives_spans_that_stand_in_it(text: str) -> None:
+    check(text)
+
+
+WORDS = (
+    "The It They She This These Phoenix Ankaa (HD 2039 b) () WASP-18 is was has which whose, ; : — that respectively "
+    "1922 3 December 1956 July 3 to 18 two six times of in by and called discovered Belgian astronomer Ada Holm galaxy "
+    "330 light years away old 40% −39° named, an Arabic word less than a day . . ! ?"
+).split()
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.sampled_from(WORDS), max_size=25))
+def test_any_words_give_spans_that_stand_in_them(words: list[str]) -> None:
+    check(" ".join(words))
+
+
+def check(text: str) -> None:
     for statement in statements.of_chunk(chunk(text)):
+        assert statement.subject.strip()
+        assert all(said.strip() for said in restatements.of_statement(statement))
         for span in spans.find(statement.text):
             assert statement.text[span.start : span.end] == span.text != ""
             for form in question_forms.write(statement, span):
                 assert span.text.lower() not in form.text.lower()
-                assert form.text.endswith("?")
+                assert form.text.endswith(("?", "."))
 
 
 @pytest.mark.parametrize("text", ["", "# Heading\n\n| a | b |", "   "])
