@@ -92,10 +92,14 @@ class Job:
 
     def stop_in(self, stage: str, number: int = signal.SIGKILL, *, delay: float = 0.0) -> tuple[int, str]:
         """Start it and send a signal once `stage` has begun (and `delay` seconds passed); exit status and stderr."""
+        before = self._starts()
         process = self.start()
         deadline = time.monotonic() + 300
         while time.monotonic() < deadline and process.poll() is None:
-            if any(event["kind"] == "stage_started" and event["stage"] == stage for event in self.events()):
+            # Until the new start has said so, the events are those of the one before.
+            if self._starts() > before and any(
+                event["kind"] == "stage_started" and event["stage"] == stage for event in self.events()
+            ):
                 time.sleep(delay)
                 process.send_signal(number)
                 break
@@ -110,19 +114,25 @@ class Job:
 
     def events(self) -> list[dict[str, Any]]:
         """Its events since the last start."""
-        runs = self.home / "data" / "runs"
-        if not runs.exists() or not any(runs.iterdir()):
-            return []
-        path = self.run_folder() / "events.jsonl"
-        if not path.exists():
-            return []
         found: list[dict[str, Any]] = []
+        for event in self._all_events():
+            found = [event] if event["kind"] == "run_started" else [*found, event]
+        return found
+
+    def _starts(self) -> int:
+        return sum(event["kind"] == "run_started" for event in self._all_events())
+
+    def _all_events(self) -> list[dict[str, Any]]:
+        runs = self.home / "data" / "runs"
+        path = self.run_folder() / "events.jsonl" if runs.exists() and any(runs.iterdir()) else None
+        if path is None or not path.exists():
+            return []
+        found = []
         for line in path.read_text().splitlines():
             try:
-                event = json.loads(line)
-            except ValueError:
+                found.append(json.loads(line))
+            except ValueError:  # a line that is being written
                 continue
-            found = [event] if event["kind"] == "run_started" else [*found, event]
         return found
 
     def result(self) -> dict[str, Any]:

@@ -194,8 +194,8 @@ def test_a_broken_model_is_quoted(model: ModelDir, tmp_path: Path) -> None:
 
 
 def test_an_engine_that_is_not_ready_in_time_is_stopped(model: ModelDir, tmp_path: Path) -> None:
-    hasty = SETTINGS.model_copy(update={"startup_timeout": 0.05})
-    with pytest.raises(EngineError, match=r"within 0.05 s"):
+    hasty = SETTINGS.model_copy(update={"startup_timeout": 0.001})
+    with pytest.raises(EngineError, match=r"within 0.001 s"):
         start_engine(model, settings=hasty, folder=tmp_path)
 
 
