@@ -90,7 +90,9 @@ def test_ctrl_c_stops_an_answer_and_keeps_it_and_ends_the_chat_at_the_prompt(ser
         terminal.line("next")
         terminal.wait_for("You said: next")
         terminal.wait_for("[S][default]")
-        terminal.type("half a line" + CTRL_C)
+        terminal.type("half a line")
+        terminal.wait_for("half a line")  # its echo: the line is being read
+        terminal.type(CTRL_C)
         assert terminal.end() == 0
         assert terminal.echoes()
     assert server.requests[1]["messages"][1]["content"].startswith("word word")
