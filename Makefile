@@ -36,6 +36,9 @@ docs: $(STAMP)   ## write docs/reference from the commands and settings
 
 bench: $(STAMP)  ## measure; results go to bench/results
 	$(BIN)/python bench/help_time.py
+	$(BIN)/python bench/chunking.py
+	$(BIN)/python bench/documents.py
+	$(BIN)/python bench/taxonomy_diff.py
 
 sizes:           ## the longest modules and functions
 	@$(PYTHON) bench/sizes.py

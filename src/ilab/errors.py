@@ -40,7 +40,7 @@ class IlabError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Fault:
-    """One finding in a user's file. `line` and `column` count from 1; 0 means unknown."""
+    """One finding in a user's file, under the rule named `rule`. `line` and `column` count from 1; 0 means unknown."""
 
     path: str
     line: int = 0
@@ -48,11 +48,24 @@ class Fault:
     message: str = ""
     hint: str = ""
     severity: str = "error"
+    rule: str = ""
+
+    @property
+    def place(self) -> str:
+        """`path:line:column`, as far as it is known."""
+        return self.path + (f":{self.line}" if self.line else "") + (f":{self.column}" if self.column else "")
+
+    @property
+    def finding(self) -> str:
+        """Place, severity and message without the hint; where a rule is named, the form of yamllint."""
+        if self.rule:
+            return f"{self.place} {self.severity} {self.message} ({self.rule})"
+        return f"{self.place}: {self.severity}: {self.message}"
 
     def __str__(self) -> str:
-        place = self.path + (f":{self.line}" if self.line else "") + (f":{self.column}" if self.column else "")
-        text = f"{place}: {self.severity}: {self.message}"
-        return f"{text} ({self.hint})" if self.hint else text
+        if not self.hint:
+            return self.finding
+        return f"{self.finding} - {self.hint}" if self.rule else f"{self.finding} ({self.hint})"
 
 
 class UserFileError(IlabError):

@@ -6,6 +6,7 @@ command. List a command here when it works, not before; its aliases appear with 
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Any
 
@@ -48,6 +49,11 @@ TABLE: tuple[Entry | GroupEntry, ...] = (
         ),
     ),
     GroupEntry(
+        "documents",
+        "Command group for documents: convert",
+        (Entry("convert", f"{_COMMANDS}.documents:convert", "Shows a document as it is read, and how it is cut."),),
+    ),
+    GroupEntry(
         "model",
         "Command Group for Interacting with the Models in InstructLab.",
         (
@@ -88,9 +94,30 @@ TABLE: tuple[Entry | GroupEntry, ...] = (
         "Command Group for Interacting with the Taxonomy of InstructLab.",
         (
             Entry(
+                "convert",
+                f"{_COMMANDS}.taxonomy_convert:convert",
+                "Rewrites taxonomy files of versions 1 and 2 as version 3.",
+            ),
+            Entry(
                 "diff",
                 f"{_COMMANDS}.taxonomy:diff",
                 "Lists taxonomy files that you changed and verifies that the taxonomy is valid.",
+            ),
+            Entry(
+                "fix",
+                f"{_COMMANDS}.taxonomy_fix:fix",
+                "Mends the style of taxonomy files: line ends, blanks, long lines.",
+            ),
+            Entry(
+                "import",
+                f"{_COMMANDS}.taxonomy_import:import_file",
+                "Makes leaves out of questions and answers in CSV, JSON lines or JSON.",
+            ),
+            Entry("new", f"{_COMMANDS}.taxonomy_new:new", "Writes a new leaf to fill in."),
+            Entry(
+                "show",
+                f"{_COMMANDS}.taxonomy_show:show",
+                "Displays the leaves of a taxonomy: kind, size, state.",
             ),
         ),
     ),
@@ -203,4 +230,6 @@ cli = build()
 
 def run() -> None:
     """Entry point of the console scripts and of `python -m ilab`."""
+    # Otherwise pydantic reads the metadata of every installed package in search of plugins, which takes 20 ms.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     cli.main()

@@ -20,12 +20,17 @@ from pydantic import BaseModel, SecretStr
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
-    """One setting. `name` is dotted; `default` is what stands in the model; `doc` is its docstring."""
+    """One setting. `name` is dotted; `default` is what stands in `owner`, the model that has it."""
 
     name: str
     annotation: Any
     default: Any
-    doc: str = ""
+    owner: type[BaseModel]
+
+    @property
+    def doc(self) -> str:
+        """The setting's docstring; read when it is wanted, since most commands show none."""
+        return _doc_of(self.owner, self.name.rpartition(".")[2])
 
     @property
     def members(self) -> tuple[Any, ...]:
@@ -42,11 +47,18 @@ class Key:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
-    """A settings model inside a settings model: dotted name, docstring, keys and sections inside in file order."""
+    """A settings model inside a settings model, `owner`: dotted name, keys and sections inside in file order."""
 
     name: str
-    doc: str
+    model: type[BaseModel]
     children: tuple[Key | Section, ...]
+    owner: type[BaseModel] | None = None
+
+    @property
+    def doc(self) -> str:
+        """What the owner says of this section, else the docstring of its model."""
+        said = _doc_of(self.owner, self.name.rpartition(".")[2]) if self.owner else ""
+        return said or inspect.cleandoc(self.model.__doc__ or "")
 
 
 @functools.cache
@@ -55,19 +67,21 @@ def tree(model: type[BaseModel]) -> Section:
     return _section("", model())
 
 
-def _section(name: str, instance: BaseModel, doc: str = "") -> Section:
+def _section(name: str, instance: BaseModel, owner: type[BaseModel] | None = None) -> Section:
     model = type(instance)
-    docs = field_docs(model)
     children: list[Key | Section] = []
     for field, info in model.model_fields.items():
         value = getattr(instance, field)
         dotted = f"{name}.{field}" if name else field
         if isinstance(value, BaseModel):
-            children.append(_section(dotted, value, docs.get(field, "")))
+            children.append(_section(dotted, value, model))
         else:
-            said = info.description or docs.get(field, "")
-            children.append(Key(name=dotted, annotation=info.annotation, default=value, doc=said))
-    return Section(name=name, doc=doc or inspect.cleandoc(model.__doc__ or ""), children=tuple(children))
+            children.append(Key(name=dotted, annotation=info.annotation, default=value, owner=model))
+    return Section(name=name, model=model, children=tuple(children), owner=owner)
+
+
+def _doc_of(owner: type[BaseModel], field: str) -> str:
+    return owner.model_fields[field].description or field_docs(owner).get(field, "")
 
 
 @functools.cache
@@ -89,6 +103,7 @@ def _walk(section: Section) -> Iterator[Key | Section]:
             yield from _walk(child)
 
 
+@functools.cache
 def field_docs(model: type[BaseModel]) -> dict[str, str]:
     """The string literal under each field of `model`, read from its source code."""
     found: dict[str, str] = {}

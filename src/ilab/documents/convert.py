@@ -1,6 +1,7 @@
-"""Markdown, HTML and text files to plain text with Markdown headings.
+"""Files to plain text with Markdown headings, each block with its place in the original.
 
-Paragraphs stand apart by a blank line and are one line each; tables, lists and code keep their lines.
+Paragraphs stand apart by a blank line and are one line each; tables, lists and code keep their lines. The original of
+a Markdown, text or HTML file is its own text; of any other format it is the Markdown that its converter wrote.
 """
 
 from __future__ import annotations
@@ -9,23 +10,32 @@ import re
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
-from ilab.documents.blocks import clean
-from ilab.documents.html_text import html_to_text
-from ilab.documents.markdown import markdown_to_text
+from ilab.base.report import NullReporter, Reporter
+from ilab.documents.blocks import PARAGRAPH, Block, before_cleaning, clean, join
+from ilab.documents.conversions import converted
+from ilab.documents.formats import FORMATS
+from ilab.documents.html_text import read_html
+from ilab.documents.markdown import read_markdown
 from ilab.documents.source import DocumentFile
 from ilab.errors import SourceError
+from ilab.records.chunks import Document
 
 _CHARSET = re.compile(rb"<meta[^>]{1,200}charset\s*=\s*[\"']?\s*([A-Za-z0-9_.:-]+)", re.IGNORECASE)
 _LIST_MARK = re.compile(r"\s*(?:[-*+•–]|\d{1,3}[.)])\s")
+_PARAGRAPH = re.compile(r"^[^\n]*\S(?:[^\n]|\n(?![ \t]*\n))*", re.MULTILINE)
 _WRAPPED = 40
 """A line of plain text this long is taken to be wrapped, so that the next line continues it."""
 _LFS = b"version https://git-lfs.github.com/spec/"
 
 
 def plain_text(text: str) -> str:
-    """Text files: wrapped lines of a paragraph are joined; short lines, lists and indented lines stay as they are."""
-    paragraphs = re.split(r"\n[ \t]*\n", clean(text))
-    return "\n\n".join(joined for joined in map(_join_wrapped, paragraphs) if joined)
+    """The text of a text file."""
+    return join(read_plain(text)).text
+
+
+def read_plain(text: str) -> list[Block]:
+    """Paragraphs of a text file: wrapped lines are joined; short lines, lists and indented lines stay as they are."""
+    return [Block(PARAGRAPH, _join_wrapped(part[0]), part.start()) for part in _PARAGRAPH.finditer(clean(text))]
 
 
 def _join_wrapped(paragraph: str) -> str:
@@ -35,47 +45,59 @@ def _join_wrapped(paragraph: str) -> str:
     return " ".join(lines) if wrapped and not apart else "\n".join(lines)
 
 
-_CONVERTERS: dict[str, Callable[[str], str]] = {
-    ".md": markdown_to_text,
-    ".markdown": markdown_to_text,
-    ".txt": plain_text,
-    ".text": plain_text,
-    ".html": html_to_text,
-    ".htm": html_to_text,
+_TEXT_FORMATS: dict[str, Callable[[str], list[Block]]] = {
+    ".md": read_markdown,
+    ".markdown": read_markdown,
+    ".txt": read_plain,
+    ".text": read_plain,
+    ".html": read_html,
+    ".htm": read_html,
 }
-READ = "this installation reads .md, .txt and .html"
+READ = f"the known formats are {', '.join([*_TEXT_FORMATS, *FORMATS])}"
 """What can be read, for messages."""
 
 
 def can_read(name: str) -> bool:
     """Whether the ending of a file name is one that is read; capital letters do not matter."""
-    return PurePosixPath(name).suffix.lower() in _CONVERTERS
+    suffix = PurePosixPath(name).suffix.lower()
+    return suffix in _TEXT_FORMATS or suffix in FORMATS
 
 
-def convert(file: DocumentFile, *, leaf: str) -> str:
-    """The text of one fetched file. `SourceError` for other formats, other encodings, and files without text."""
+def convert(file: DocumentFile, *, leaf: str, cache_dir: Path, report: Reporter | None = None) -> Document:
+    """One fetched file as a document of `leaf`.
+
+    `SourceError` for other formats, other encodings, and files without text; `MissingExtra` for a format whose packages
+    are not installed. Conversions of other formats than text are kept below `cache_dir` by content.
+    """
     suffix = PurePosixPath(file.name).suffix.lower()
-    where = f"{file.name} (leaf {leaf})"
-    if suffix not in _CONVERTERS:
+    where = f"{file.name} (leaf {leaf})" if leaf else file.name
+    if suffix in _TEXT_FORMATS:
+        original, read = _decode(_read_bytes(file.path, where), suffix, where), _TEXT_FORMATS[suffix]
+    elif suffix in FORMATS:
+        report = report or NullReporter()
+        original = converted(file.path, format=FORMATS[suffix], cache_dir=cache_dir, report=report, where=where)
+        read = read_markdown
+    else:
         raise SourceError(f"{where} cannot be read: {READ}", hint="convert the document, then name the new file")
-    data = read_bytes(file.path, where)
+    joined = join(read(clean(original)))
+    if not joined.text.strip():
+        raise SourceError(f"{where} has no text", hint="remove it from `patterns`")
+    places = before_cleaning(original, joined.places)
+    return Document(leaf=leaf, source=file.origin, text=joined.text, original=original, places=places)
+
+
+def _read_bytes(path: Path, where: str) -> bytes:
+    """The content of a text file; `SourceError` if it cannot be read."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise SourceError(f"{where} cannot be read: {error.strerror}", hint="check the file's permissions") from error
     if data.startswith(_LFS):
         raise SourceError(
             f"{where} is only a Git LFS pointer",
             hint="store the document itself in the repository, or name it with `path`",
         )
-    text = _CONVERTERS[suffix](_decode(data, suffix, where)).strip()
-    if not text:
-        raise SourceError(f"{where} has no text", hint="remove it from `patterns`")
-    return text
-
-
-def read_bytes(path: Path, where: str) -> bytes:
-    """The content of a file; `SourceError` if it cannot be read."""
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise SourceError(f"{where} cannot be read: {error.strerror}", hint="check the file's permissions") from error
+    return data
 
 
 def _decode(data: bytes, suffix: str, where: str) -> str:

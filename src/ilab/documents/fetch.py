@@ -1,7 +1,7 @@
-"""Pinned git commit, folder or file to local files.
+"""Pinned git commit, web address, folder or file to local files.
 
 A repository is read through the copy in the cache, so a commit fetched once needs neither network nor the repository
-again. A document beside the leaf is read where it lies.
+again. A document of the web is kept there, too; one beside the leaf is read where it lies.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from ilab.documents.git_cache import GitCache
 from ilab.documents.patterns import choose
 from ilab.documents.settings import DocumentSettings
 from ilab.documents.source import DocumentFile, Source
+from ilab.documents.web import fetch_web, is_web, shown
 from ilab.errors import SourceError
 
 _REMOTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|[^/\s]+@[^/\s:]+:")
@@ -28,6 +29,8 @@ def fetch(
 ) -> list[DocumentFile]:
     """The files that `source` names, sorted by name. `SourceError` names the leaf, the source and how to mend it."""
     report = report or NullReporter()
+    if is_web(source.path):
+        return _from_web(source, settings, cache_dir, report)
     if source.path:
         return _from_folder(source, settings, report)
     return _from_git(source, settings, cache_dir, report)
@@ -35,8 +38,8 @@ def fetch(
 
 def _from_git(source: Source, settings: DocumentSettings, cache_dir: Path, report: Reporter) -> list[DocumentFile]:
     url = _url(source)
-    place = f"{git.without_credentials(source.repo)} (leaf {source.leaf})"
-    cache = GitCache(cache_dir, url, place=place, timeout=settings.git_timeout)
+    place = _named(git.without_credentials(source.repo), source)
+    cache = GitCache(cache_dir, url, place=place, timeout=settings.git_timeout, max_bytes=settings.max_repo_bytes)
     commit = cache.commit_id(source.commit)
     if not _COMMIT_ID.fullmatch(source.commit):
         report.warning(f"`{source.commit}` is no commit id of {place}; it stands for {commit} now and can move")
@@ -52,6 +55,11 @@ def _from_git(source: Source, settings: DocumentSettings, cache_dir: Path, repor
     return files
 
 
+def _named(place: str, source: Source) -> str:
+    """What messages call the source; one that belongs to no leaf is called by its place alone."""
+    return f"{place} (leaf {source.leaf})" if source.leaf else place
+
+
 def _url(source: Source) -> str:
     """What to give to git: the URL, or the absolute path of a local repository."""
     if source.repo.startswith("-"):
@@ -61,9 +69,19 @@ def _url(source: Source) -> str:
     return str((source.base_folder / Path(source.repo).expanduser()).absolute())
 
 
+def _from_web(source: Source, settings: DocumentSettings, cache_dir: Path, report: Reporter) -> list[DocumentFile]:
+    place = _named(shown(source.path), source)
+    if source.patterns:
+        raise SourceError(f"{place} is one file, so there is nothing for `patterns`", hint="remove `patterns`")
+    file = fetch_web(
+        source.path, sha256=source.sha256, place=place, settings=settings, cache_dir=cache_dir, report=report
+    )
+    return [DocumentFile(name=file.name, origin=f"{file.name}@sha256:{file.sha256[:12]}", path=file.path)]
+
+
 def _from_folder(source: Source, settings: DocumentSettings, report: Reporter) -> list[DocumentFile]:
     top = source.base_folder / Path(source.path).expanduser()
-    place = f"{top} (leaf {source.leaf})"
+    place = _named(str(top), source)
     if top.is_file():
         _check_size(top.stat().st_size, settings, place)
         return [DocumentFile(name=top.name, origin=top.name, path=top)]

@@ -52,10 +52,14 @@ class Entry:
 
 
 class GitCache:
-    """The cached copy of the repository at `url`; `place` names the source in errors. Times are in seconds."""
+    """The cached copy of the repository at `url`; `place` names the source in errors.
 
-    def __init__(self, cache_dir: Path, url: str, *, place: str, timeout: float) -> None:
+    `timeout` is that of each fetch, in seconds; `max_bytes` is how large the copy may become.
+    """
+
+    def __init__(self, cache_dir: Path, url: str, *, place: str, timeout: float, max_bytes: int) -> None:
         self.url = url
+        self.max_bytes = max_bytes
         self.place = place
         self.timeout = timeout
         self._documents = cache_dir / "documents"
@@ -107,7 +111,7 @@ class GitCache:
         """Fetch one commit if the server gives it by its id, else all branches and tags; then look again."""
         if _FULL_ID.fullmatch(commit):
             alone = self._fetch("--depth=1", refs=[f"{commit}:refs/pinned/{commit}"])
-            if alone.ok or alone.status < 0:
+            if alone.ok or alone.status < 0:  # time or room is up: the whole history would need more of both
                 self._require(alone)
                 return self._look_up(commit)
         # A copy that holds single commits must get the history too, or older commits would stay unknown.
@@ -121,11 +125,29 @@ class GitCache:
 
     def _fetch(self, *options: str, refs: Sequence[str]) -> git.Answer:
         arguments = ["fetch", "--quiet", "--no-tags", "--no-recurse-submodules", *options, "--", self.url, *refs]
-        return self._run(*_QUIET, *arguments)
+        room = git.Room(folder=self._folder, most=self.max_bytes)
+        place = ["--git-dir", str(self._folder)]
+        answer = git.run([*place, *_QUIET, *arguments], folder=self._folder.parent, timeout=self.timeout, room=room)
+        if answer.status == git.FULL or room.is_full():
+            shutil.rmtree(self._folder, ignore_errors=True)
+            return git.Answer(status=git.FULL, output=b"", error="it is too large")
+        if not answer.ok:
+            self._remove_parts()
+        return answer
+
+    def _remove_parts(self) -> None:
+        """What a fetch that was stopped had received."""
+        for part in self._folder.glob("objects/pack/tmp_*"):
+            part.unlink(missing_ok=True)
 
     def _require(self, answer: git.Answer) -> None:
         if answer.ok:
             return
+        if answer.status == git.FULL:
+            raise SourceError(
+                f"{self.place} has more than {self.max_bytes:,} bytes of history and files",
+                hint="name a smaller repository, or raise the setting documents.max_repo_bytes",
+            )
         said = [line for line in answer.error.splitlines() if line.strip()]
         hint = next((hint for part, hint in _HINTS if part in answer.error), "check `repo` and the network")
         reason = f": {said[0].strip()}" if said else ""
@@ -158,6 +180,7 @@ class GitCache:
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 for stale in self._folder.rglob("*.lock"):
                     stale.unlink()
+                self._remove_parts()
                 if not self._run("rev-parse", "--git-dir").ok:
                     self._make()
                 yield

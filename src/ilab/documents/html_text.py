@@ -46,21 +46,29 @@ _VOID = frozenset(["br", "hr", "img", "input", "link", "meta", "wbr", "col"])
 
 
 def html_to_text(text: str) -> str:
-    """Convert a whole page or a piece of one. Scripts, styles, navigation and images are left out."""
-    reader = _Reader()
-    reader.feed(clean(text))
+    """The text of a whole page or a piece of one."""
+    return join(read_html(text)).text
+
+
+def read_html(text: str) -> list[Block]:
+    """The blocks of a whole page or a piece of one. Scripts, styles, navigation and images are left out."""
+    text = clean(text)
+    reader = _Reader(text)
+    reader.feed(text)
     reader.close()
     reader.end_block()
-    return join(reader.titled())
+    return reader.titled()
 
 
 class _Reader(HTMLParser):
     """Gathers text into blocks as tags go by."""
 
-    def __init__(self) -> None:
+    def __init__(self, text: str) -> None:
         super().__init__(convert_charrefs=True)
+        self._line_starts = [0, *(match.end() for match in re.finditer("\n", text))]
         self.blocks: list[Block] = []
         self._text = ""
+        self._start = 0
         self._title = ""
         self._skipped: list[str] = []
         self._in_title = False
@@ -101,7 +109,7 @@ class _Reader(HTMLParser):
         elif tag == "tr":
             self._end_row()
             self._open("")
-            self._row = []
+            self._row, self._start = [], self._here()
         elif tag in ("td", "th") and self._row is not None:
             self._end_cell()
             self._in_cell = True
@@ -136,6 +144,8 @@ class _Reader(HTMLParser):
         if self._in_title:
             self._title += data
         elif not self._skipped:
+            if not self._text.strip():
+                self._start = self._here() if self._row is None else self._start
             self._text += data
 
     def _open(self, item: str) -> None:
@@ -151,15 +161,15 @@ class _Reader(HTMLParser):
         text, self._text = self._text, ""
         if self._code:
             if text.strip():
-                self.blocks.append(Block(CODE, "```\n" + text.strip("\n") + "\n```"))
+                self._add(CODE, "```\n" + text.strip("\n") + "\n```")
             return
         text = " ".join(text.split())
         if not text:
             return
         if self._heading:
-            self.blocks.append(Block(HEADING, f"{'#' * self._heading} {text}"))
+            self._add(HEADING, f"{'#' * self._heading} {text}")
         else:
-            self.blocks.append(Block(ITEM if self._item else PARAGRAPH, self._item + text))
+            self._add(ITEM if self._item else PARAGRAPH, self._item + text)
             self._item = ""
 
     def _end_superscript(self) -> None:
@@ -180,4 +190,12 @@ class _Reader(HTMLParser):
         self._end_cell()
         row, self._row = self._row, None
         if row and any(row):
-            self.blocks.append(Block(ROW, f"| {' | '.join(row)} |"))
+            self._add(ROW, f"| {' | '.join(row)} |")
+
+    def _add(self, kind: str, text: str) -> None:
+        self.blocks.append(Block(kind, text, self._start))
+
+    def _here(self) -> int:
+        """The offset of the tag or text that is being read."""
+        line, column = self.getpos()
+        return self._line_starts[line - 1] + column

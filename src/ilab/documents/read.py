@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from ilab.base import digest
 from ilab.base.report import NullReporter, Reporter
-from ilab.documents.chunk import Count, chunk, estimate_tokens
+from ilab.documents.chunk import chunk
 from ilab.documents.convert import convert
 from ilab.documents.fetch import fetch
 from ilab.documents.settings import DocumentSettings
 from ilab.documents.source import Source
+from ilab.documents.tokens import Estimate, TokenCounter
 from ilab.records.chunks import Chunk, Document
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Documents:
+    """The documents of one leaf, whole and in pieces."""
+
+    whole: list[Document]
+    chunks: list[Chunk]
 
 
 def read_documents(
@@ -22,18 +31,20 @@ def read_documents(
     *,
     settings: DocumentSettings,
     cache_dir: Path,
-    count: Count = estimate_tokens,
+    tokens: TokenCounter | None = None,
     report: Reporter | None = None,
-) -> list[Chunk]:
-    """The chunks of all documents of one leaf, with the leaf's domain and outline, numbered through from `#000`.
+) -> Documents:
+    """All documents of one leaf and their chunks, with the leaf's domain and outline, numbered through from `#000`.
 
     The title of a document without a first-level heading is made of its file name. `SourceError` when a document
     cannot be fetched or read.
     """
     report = report or NullReporter()
+    whole: list[Document] = []
     found: list[Chunk] = []
     for document, name in _documents(source, settings, cache_dir, report):
-        pieces = chunk(document, settings=settings, count=count)
+        whole.append(document)
+        pieces = chunk(document, settings=settings, tokens=tokens or Estimate())
         for piece in pieces:
             numbered = replace(
                 piece,
@@ -43,14 +54,7 @@ def read_documents(
                 outline=source.outline,
             )
             found.append(numbered)
-    return found
-
-
-def documents(
-    source: Source, *, settings: DocumentSettings, cache_dir: Path, report: Reporter | None = None
-) -> list[Document]:
-    """The documents of one leaf as text, uncut."""
-    return [document for document, _ in _documents(source, settings, cache_dir, report or NullReporter())]
+    return Documents(whole=whole, chunks=found)
 
 
 def sources_digest(
@@ -75,8 +79,7 @@ def _documents(
 ) -> Iterator[tuple[Document, str]]:
     files = fetch(source, settings=settings, cache_dir=cache_dir, report=report)
     for done, file in enumerate(files, start=1):
-        text = convert(file, leaf=source.leaf)
-        yield Document(leaf=source.leaf, source=file.origin, text=text), file.name
+        yield convert(file, leaf=source.leaf, cache_dir=cache_dir, report=report), file.name
         report.progress("documents read", done, len(files))
 
 

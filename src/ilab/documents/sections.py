@@ -1,4 +1,4 @@
-"""Text with Markdown headings as sections: each with the path of headings above it."""
+"""Text with Markdown headings as sections: each with the path of headings above it, as spans of the text."""
 
 from __future__ import annotations
 
@@ -6,20 +6,32 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-_HEADING = re.compile(r"(#{1,6})[ \t]+(\S.*?)[ \t]*")
+_HEADING = re.compile(r"(?P<level>#{1,6})[ \t]+(?P<title>\S.*?)[ \t]*")
 _FENCE = re.compile(r"[ \t]*(`{3,}|~{3,}).*")
+_FIRST = frozenset(" \t#`~")
+"""Other lines than those that begin so are text; the two patterns need not look at them."""
+
+Span = tuple[int, int]
+"""Offsets in the text: the first character, and the one behind the last."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Section:
     """Text below one heading, up to the next one.
 
-    `path` holds the headings above, outermost first, and `levels` their levels (1 for `#`); `paragraphs` is the text.
+    `path` holds the headings above, outermost first, and `levels` their levels (1 for `#`); `heading` is the line of
+    the innermost one, where there is one; `paragraphs` is the text below it.
     """
 
     path: tuple[str, ...] = ()
     levels: tuple[int, ...] = ()
-    paragraphs: list[str] = field(default_factory=list)
+    heading: Span | None = None
+    paragraphs: list[Span] = field(default_factory=list)
+
+    @property
+    def body(self) -> Span:
+        """From the first paragraph to the end of the last."""
+        return self.paragraphs[0][0], self.paragraphs[-1][1]
 
 
 def split_sections(text: str) -> list[Section]:
@@ -28,37 +40,26 @@ def split_sections(text: str) -> list[Section]:
     A heading with nothing below it, not even other headings, becomes text of the section above, so that it is not lost.
     """
     sections = [Section()]
-    lines: list[str] = []
-    fence = ""
-
-    def end_paragraph() -> None:
-        if lines:
-            sections[-1].paragraphs.append("\n".join(lines))
-            lines.clear()
-
+    begin, fence, start = 0, "", 0
     for line in text.split("\n"):
-        mark = _FENCE.fullmatch(line)
-        if fence:
-            fence = "" if mark and mark[1].startswith(fence) else fence
-            lines.append(line)
-        elif heading := _HEADING.fullmatch(line):
-            end_paragraph()
-            sections.append(_below(sections[-1], len(heading[1]), heading[2]))
-        elif mark:
-            fence = mark[1]
-            lines.append(line)
-        elif line.strip():
-            lines.append(line)
-        else:
-            end_paragraph()
-    end_paragraph()
+        end = start + len(line)
+        if not line or line.isspace():
+            if not fence:
+                _end_paragraph(sections[-1], text, begin, start)
+                begin = end + 1
+        elif line[0] in _FIRST:
+            mark = _FENCE.fullmatch(line)
+            if fence:
+                fence = "" if mark and mark[1].startswith(fence) else fence
+            elif mark:
+                fence = mark[1]
+            elif heading := _HEADING.fullmatch(line):
+                _end_paragraph(sections[-1], text, begin, start)
+                sections.append(_below(sections[-1], heading, start))
+                begin = end + 1
+        start = end + 1
+    _end_paragraph(sections[-1], text, begin, len(text))
     return _without_empty(sections)
-
-
-def heading_lines(section: Section, depth: int) -> list[str]:
-    """The headings of `section` beyond the first `depth`, as Markdown."""
-    pairs = zip(section.levels[depth:], section.path[depth:], strict=True)
-    return [f"{'#' * level} {title}" for level, title in pairs]
 
 
 def title_of(sections: Sequence[Section]) -> str:
@@ -67,9 +68,19 @@ def title_of(sections: Sequence[Section]) -> str:
     return next(first, "")
 
 
-def _below(before: Section, level: int, title: str) -> Section:
+def _end_paragraph(section: Section, text: str, begin: int, end: int) -> None:
+    if end > begin and (stripped := text[begin:end].rstrip()):
+        section.paragraphs.append((begin, begin + len(stripped)))
+
+
+def _below(before: Section, mark: re.Match[str], start: int) -> Section:
+    level = len(mark["level"])
     depth = sum(1 for other in before.levels if other < level)
-    return Section(path=(*before.path[:depth], title), levels=(*before.levels[:depth], level))
+    return Section(
+        path=(*before.path[:depth], mark["title"]),
+        levels=(*before.levels[:depth], level),
+        heading=(start, start + mark.end("title")),
+    )
 
 
 def _without_empty(sections: list[Section]) -> list[Section]:
@@ -79,8 +90,7 @@ def _without_empty(sections: list[Section]) -> list[Section]:
         has_children = following is not None and following.path[: len(section.path)] == section.path
         if section.paragraphs:
             kept.append(section)
-        elif section.path and not has_children:
+        elif section.heading and not has_children:
             above = len(section.path) - 1
-            line = heading_lines(section, above)
-            kept.append(Section(path=section.path[:above], levels=section.levels[:above], paragraphs=line))
+            kept.append(Section(path=section.path[:above], levels=section.levels[:above], paragraphs=[section.heading]))
     return kept

@@ -20,7 +20,9 @@ class DocumentSettings(BaseModel, extra="forbid", frozen=True):
     max_bytes: int = Field(200_000_000, ge=1, json_schema_extra=OUTSIDE_KEY)
     """Largest size of all documents of one leaf together, in bytes."""
     git_timeout: float = Field(300, gt=0, json_schema_extra=OUTSIDE_KEY)
-    """Longest time for one fetch from a git repository, in seconds."""
+    """Longest time for one fetch from a git repository or a web address, in seconds."""
+    max_repo_bytes: int = Field(4_000_000_000, ge=1, json_schema_extra=OUTSIDE_KEY)
+    """Largest size of the copy of a git repository, in bytes; a fetch that passes it is stopped."""
 
     @model_validator(mode="after")
     def _overlap_leaves_room(self) -> Self:

@@ -11,7 +11,8 @@ class Source:
     """Where the documents of one knowledge leaf are.
 
     Either `repo` (a URL, or a path relative to `base_folder`) at `commit`, or `path` (a file or folder relative to
-    `base_folder`). `patterns` are globs with `**`; a `path` may leave them empty. `base_folder` is the leaf's own.
+    `base_folder`, or the web address of one file). `patterns` are globs with `**`; a `path` may leave them empty.
+    `sha256` is the digest that a file from the web must have, unless it is empty. `base_folder` is the leaf's own.
     """
 
     leaf: str
@@ -19,6 +20,7 @@ class Source:
     repo: str = ""
     commit: str = ""
     path: str = ""
+    sha256: str = ""
     patterns: tuple[str, ...] = ()
     domain: str = ""
     outline: str = ""

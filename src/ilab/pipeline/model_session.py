@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ilab.base import atomic, digest
+from ilab.base import atomic, digest, lazy
 from ilab.base.report import Reporter
-from ilab.errors import TeacherError
+from ilab.documents.tokens import Estimate, TokenCounter, Tokenized
+from ilab.errors import MissingError, TeacherError
 from ilab.evaluation.contrast import Prompts
 from ilab.llm import chat_templates
 from ilab.llm.http import HttpChatModel
@@ -38,6 +39,33 @@ def chat_form(job: Job, reference: str, report: Reporter) -> ModelDir:
 def exact_form(job: Job, reference: str, report: Reporter) -> ModelDir:
     """The model `reference` names as safetensors; a GGUF is dequantised once, and kept in the store."""
     return embedded.ensure_safetensors(job.store, chat_form(job, reference, report), report=report)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tokens:
+    """How documents are counted; `identity` names the vocabulary in stage keys."""
+
+    counter: TokenCounter
+    identity: str
+
+
+def student_tokens(job: Job, report: Reporter) -> Tokens:
+    """Tokens of the student's vocabulary; an estimate, with a warning, where it cannot be had on this machine."""
+    try:
+        tokenizers = lazy.need("tokenizers", feature="counting the student's tokens", extra="train")
+        path = exact_form(job, job.models.student, report).path / "tokenizer.json"
+    except MissingError as error:
+        report.warning(f"chunks are measured by an estimate of tokens: {error.message}")
+        return Tokens(counter=Estimate(), identity="estimate")
+    if not path.is_file():
+        report.warning(f"chunks are measured by an estimate of tokens: {job.models.student} has no tokenizer.json")
+        return Tokens(counter=Estimate(), identity="estimate")
+    tokenizer = tokenizers.Tokenizer.from_file(str(path))
+
+    def starts(text: str) -> list[int]:
+        return [start for start, _ in tokenizer.encode(text, add_special_tokens=False).offsets]
+
+    return Tokens(counter=Tokenized(starts), identity=digest.of_file(path))
 
 
 def identity(model: ModelDir) -> str:

@@ -1,30 +1,33 @@
-"""Taxonomy and documents -> seeds.jsonl, chunks.jsonl; then the models that generation needs are put into the store."""
+"""Taxonomy and documents -> seeds.jsonl, chunks.jsonl, documents.jsonl.
+
+Before the documents are cut, the models are put into the store: chunks are measured in the student's tokens.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ilab.base import atomic, digest, jsonl
 from ilab.base.report import Reporter
 from ilab.documents import read as documents
-from ilab.documents.source import Source
+from ilab.documents.markdown import markdown_to_text
 from ilab.errors import Fault, IlabError, UserFileError
 from ilab.pipeline import model_session
 from ilab.pipeline.job import Job
-from ilab.records.chunks import Chunk
+from ilab.pipeline.sources import contexts_not_there, source_of
+from ilab.records.chunks import Chunk, Document
 from ilab.records.seeds import KNOWLEDGE, Seed
 from ilab.runs.folder import RunFolder
 from ilab.runs.stage import StageBox, run_stage
 from ilab.taxonomy import check as taxonomy
 from ilab.taxonomy import seeds as taxonomy_seeds
-from ilab.taxonomy.leaf import Leaf
 
-MODELS = "01b-models"
+MODELS = "00-models"
 """The step that fetches and converts models, as it is named in progress and in the report."""
 
 
@@ -46,7 +49,7 @@ class Prepared:
 def prepare(run: RunFolder, job: Job) -> Prepared:
     """Check the taxonomy, fetch and cut the documents; every fault of the user's files comes at once.
 
-    Then the models are made ready: a fault of a file must not wait for a download.
+    The models are made ready only after that: a fault of a file must not wait for a download.
     """
     found = taxonomy.check(job.taxonomy_path, settings=job.taxonomy)
     found.require_valid()
@@ -57,17 +60,27 @@ def prepare(run: RunFolder, job: Job) -> Prepared:
             [Fault(path=str(job.taxonomy_path), message="nothing changed")],
             hint="use --taxonomy-base empty to take every leaf",
         )
-    sources = [_source(leaf) for leaf in leaves if leaf.document is not None]
+    sources = [(leaf, source) for leaf in leaves if (source := source_of(leaf)) is not None]
+    content = documents.sources_digest([source for _, source in sources], settings=job.documents, cache_dir=job.cache)
+    tokens = ready_models(run, job)
 
     def work(box: StageBox) -> Mapping[str, Any]:
         for finding in found.warnings:
             box.report.warning(str(finding))
-        seeds = [seed for leaf in leaves for seed in taxonomy_seeds.seeds_of(leaf)]
+        seeds = [_plain(seed) for leaf in leaves for seed in taxonomy_seeds.seeds_of(leaf)]
         chunks: list[Chunk] = []
-        for number, source in enumerate(sources):
+        originals: list[dict[str, Any]] = []
+        for number, (leaf, source) in enumerate(sources):
             box.report.progress("documents", number, len(sources))
-            chunks += documents.read_documents(source, settings=job.documents, cache_dir=job.cache, report=box.report)
+            read = documents.read_documents(
+                source, settings=job.documents, cache_dir=job.cache, tokens=tokens.counter, report=box.report
+            )
+            for finding in contexts_not_there(leaf, read.whole):
+                box.report.warning(str(finding))
+            chunks += read.chunks
+            originals += [_original(document) for document in read.whole]
         box.report.progress("documents", len(sources), len(sources))
+        jsonl.write(box.folder / "documents.jsonl", originals)
         jsonl.write(box.folder / "seeds.jsonl", [seed.to_json() for seed in seeds])
         jsonl.write(box.folder / "chunks.jsonl", [chunk.to_json() for chunk in chunks])
         atomic.write_json(box.folder / "leaves.json", [leaf.path for leaf in leaves])
@@ -75,19 +88,32 @@ def prepare(run: RunFolder, job: Job) -> Prepared:
 
     inputs = {
         "taxonomy": digest.of_value([found.digest(), sorted(leaf.path for leaf in leaves)]),
-        "documents": documents.sources_digest(sources, settings=job.documents, cache_dir=job.cache),
+        "documents": content,
+        "tokens": tokens.identity,
     }
-    prepared = Prepared(folder=run_stage(run, "01-prepare", settings=job.documents, inputs=inputs, work=work))
-    ready_models(run, job)
-    return prepared
+    return Prepared(folder=run_stage(run, "01-prepare", settings=job.documents, inputs=inputs, work=work))
 
 
-def ready_models(run: RunFolder, job: Job) -> None:
-    """Fetch and convert teacher and judge, so that the stages that use them find them in the store."""
+def _plain(seed: Seed) -> Seed:
+    """A context of knowledge as plain words, for prompts; what was written is kept beside it."""
+    if seed.kind != KNOWLEDGE:
+        return seed
+    context = markdown_to_text(seed.context)
+    return seed if context == seed.context else replace(seed, context=context, written=seed.context)
+
+
+def _original(document: Document) -> dict[str, Any]:
+    """A document as it was before it became plain text; the spans of chunks count in it."""
+    return {"leaf": document.leaf, "source": document.source, "text": document.original}
+
+
+def ready_models(run: RunFolder, job: Job) -> model_session.Tokens:
+    """Fetch and convert the models, so that the stages that use them find them in the store; the student's tokens."""
     with _step(run, MODELS) as report:
         if not job.models.teacher_endpoint:
             model_session.chat_form(job, job.models.teacher, report)
         model_session.exact_form(job, job.models.judge, report)
+        return model_session.student_tokens(job, report)
 
 
 @contextmanager
@@ -101,18 +127,3 @@ def _step(run: RunFolder, name: str) -> Iterator[Reporter]:
         run.say("stage_failed", stage=name, error=error.message, seconds=round(time.monotonic() - began, 3))
         raise
     run.say("stage_finished", stage=name, seconds=round(time.monotonic() - began, 3))
-
-
-def _source(leaf: Leaf) -> Source:
-    document = leaf.document
-    assert document is not None
-    return Source(
-        leaf=leaf.path,
-        base_folder=leaf.file.parent,
-        repo=document.repo,
-        commit=document.commit,
-        path=document.path,
-        patterns=document.patterns,
-        domain=leaf.subject if leaf.kind == KNOWLEDGE else "",
-        outline=leaf.outline,
-    )

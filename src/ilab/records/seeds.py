@@ -15,7 +15,8 @@ class Seed:
     """One seed example.
 
     `leaf` is the leaf's folder path joined by `/`; `kind` is knowledge, grounded_skill or freeform_skill;
-    `context` is empty for freeform skills; `subject` is the domain or the task description.
+    `context` is empty for freeform skills; `subject` is the domain or the task description. The context of knowledge
+    is plain text; `written` is what the person wrote where that has markup.
     """
 
     leaf: str
@@ -25,6 +26,7 @@ class Seed:
     context: str = ""
     subject: str = ""
     outline: str = ""
+    written: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """The seed as one row of seeds.jsonl."""

@@ -35,6 +35,7 @@ def changed_leaves(root: Path, leaves: Mapping[str, Path], *, base: str) -> list
         "--relative",
         "--no-renames",
         "--no-ext-diff",
+        "--ignore-submodules=none",
         "--diff-filter=d",
         start,
         "--",
@@ -43,8 +44,11 @@ def changed_leaves(root: Path, leaves: Mapping[str, Path], *, base: str) -> list
     untracked = ["ls-files", "--others", "--exclude-standard", "-z", "--", "."]
     files = [name for command in (diff, untracked) for name in _git(root, command).names]
     folders = {file.parent.relative_to(root).as_posix(): name for name, file in leaves.items()}
-    owners = (_owner(PurePosixPath(name), folders) for name in files)
-    return sorted({owner for owner in owners if owner is not None})
+    found = {owner for name in files if (owner := _owner(PurePosixPath(name), folders)) is not None}
+    # A submodule, another repository within this one or a link to a folder is one name for all that lies below it.
+    for whole in (name for name in files if (root / name).is_dir()):
+        found |= {name for folder, name in folders.items() if PurePosixPath(folder).is_relative_to(whole)}
+    return sorted(found)
 
 
 def _owner(file: PurePosixPath, folders: Mapping[str, str]) -> str | None:

@@ -45,11 +45,12 @@ class CheckResult:
             raise UserFileError(f"{files} errors", self.errors, hint="mend them; `ilab taxonomy diff` checks again")
 
 
-def check(path: Path, *, settings: TaxonomySettings) -> CheckResult:
+def check(path: Path, *, settings: TaxonomySettings, keep_leaves: bool = True) -> CheckResult:
     """Check the taxonomy, folder or file `path`; `settings.path` is not looked at.
 
     Only leaves changed since `settings.base` are read. `UserFileError` if there is no leaf at all; `ConfigError` for a
-    base that git does not know. Faults of the files are returned, not raised.
+    base that git does not know. Faults of the files are returned, not raised. Without `keep_leaves` the result has no
+    leaves, and memory does not grow with their size.
     """
     if not path.exists():
         raise UserFileError(f"the taxonomy {path} does not exist", [], hint="give the folder with --taxonomy-path")
@@ -63,7 +64,7 @@ def check(path: Path, *, settings: TaxonomySettings) -> CheckResult:
     for name in changed:
         leaf, found = linter.file(tree.files[name], leaf=name)
         faults += found
-        if leaf is not None and not (settings.strict and found):
+        if keep_leaves and leaf is not None and not (settings.strict and found):
             leaves.append(leaf)
     if settings.strict:
         faults = as_errors(faults)

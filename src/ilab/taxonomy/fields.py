@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from ilab.errors import Fault
-from ilab.taxonomy.yaml_tree import Node, canonical
+from ilab.taxonomy import rules
+from ilab.taxonomy.yaml_tree import Node, canonical, same
 
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
+UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
+"""Characters that cannot stand in a text."""
 PLACEHOLDER = re.compile(r"<[A-Za-z][^<>]*>|\$\{\w+\}")
 """`<your name>` or `${NAME}`, left over from a template."""
+_UNFILLED = re.compile(r"<[A-Za-z][^<>/=]* [^<>/=]*>|\$\{\w+\}")
+"""A text that is nothing but a placeholder; one word in angle brackets can be meant, as in a question about HTML."""
 
 
 class Fields:
@@ -21,23 +26,16 @@ class Fields:
         self.path = path
         self.faults = list(faults)
 
-    def error(self, at: Node, message: str, hint: str = "") -> None:
-        """Add an error at the place of a node."""
-        self._add(at, message, hint, "error")
-
-    def warning(self, at: Node, message: str, hint: str = "") -> None:
-        """Add a warning at the place of a node."""
-        self._add(at, message, hint, "warning")
-
-    def _add(self, at: Node, message: str, hint: str, severity: str) -> None:
-        fault = Fault(path=self.path, line=at.line, column=at.column, message=message, hint=hint, severity=severity)
-        self.faults.append(fault)
+    def add(self, rule: str, at: Node, message: str, hint: str = "") -> None:
+        """Add a finding under `rule` at the place of a node."""
+        place = {"line": at.line, "column": at.column}
+        self.faults.append(rules.fault(rule, path=self.path, message=message, hint=hint, **place))
 
     def mapping(self, node: Node, what: str) -> Node | None:
         """`node` if it is a mapping."""
         if node.kind == "mapping":
             return node
-        self.error(node, f"{what} must be a mapping of keys, but is {describe(node)}")
+        self.add("value-type", node, f"{what} must be a mapping of keys, but is {describe(node)}")
         return None
 
     def only(self, node: Node, known: Sequence[str], what: str, *, elsewhere: Mapping[str, str] | None = None) -> None:
@@ -50,7 +48,7 @@ class Fields:
             close = difflib.get_close_matches(name, known, n=1, cutoff=0.7)
             meant = close[0] if close and close[0] not in node.entries else ""
             hint = f"did you mean `{meant}`?" if meant else (elsewhere or {}).get(name, f"known: {', '.join(known)}")
-            self.error(key, f"unknown key `{name}` in {what}", hint)
+            self.add("unknown-key", key, f"unknown key `{name}` in {what}", hint)
             if meant:
                 node.entries[meant] = (key, value)
 
@@ -58,7 +56,7 @@ class Fields:
         """Key and value of a required key."""
         found = node.entries.get(name)
         if found is None:
-            self.error(node, f"{what} has no `{name}`", hint)
+            self.add("missing-key", node, f"{what} has no `{name}`", hint)
         return found
 
     def text(self, node: Node, name: str, what: str, *, words: int = 0, may_be_empty: bool = False) -> str:
@@ -67,48 +65,77 @@ class Fields:
         if found is None:
             return ""
         value = self.string(found[1], name, may_be_empty=may_be_empty)
-        if words and (count := len(value.split())) > words:
-            self.warning(found[0], f"`{name}` has {count} words; at most {words} are advised", "shorten or split it")
+        if words and len(value) > 2 * words and (count := len(value.split())) > words:
+            rule = "context-length" if name == "context" else "pair-length"
+            message = f"`{name}` has {count} words; at most {words} are advised"
+            self.add(rule, found[0], message, "shorten or split it")
+        return value
+
+    def prose(self, node: Node, name: str, what: str, *, words: int = 0, may_be_empty: bool = False) -> str:
+        """The same for a text in sentences, which is wrong as well when it is nothing but a placeholder."""
+        value = self.text(node, name, what, words=words, may_be_empty=may_be_empty)
+        if value[:1] in "<$" and (left := _UNFILLED.fullmatch(value)):
+            message = f"`{name}` still has the placeholder `{left[0]}`"
+            self.add("placeholder", node.entries[name][1], message, "fill it in")
         return value
 
     def string(self, node: Node, name: str, *, may_be_empty: bool = False) -> str:
         """The text of a value."""
-        if node.kind != "text":
-            hint = f'put it in quotes: "{node.text}"' if node.text and node.kind != "nothing" else ""
-            message = (
-                f"`{name}` is empty" if node.kind == "nothing" else f"`{name}` must be text, but is {describe(node)}"
-            )
-            self.error(node, message, hint)
+        if node.kind == "nothing":
+            self.add("empty-value", node, f"`{name}` is empty")
             return ""
-        if odd := _UNPRINTABLE.search(node.text):
-            self.error(node, f"`{name}` contains the character U+{ord(odd[0]):04X}, which is not text", "delete it")
+        if node.kind != "text":
+            hint = f'put it in quotes: "{node.text}"' if node.text else ""
+            self.add("value-type", node, f"`{name}` must be text, but is {describe(node)}", hint)
+            return ""
+        if not node.text.replace("\n", "").isprintable() and (odd := UNPRINTABLE.search(node.text)):
+            message = f"`{name}` contains the character U+{ord(odd[0]):04X}, which is not text"
+            self.add("unprintable", node, message, "delete it")
             return ""
         if not node.text.strip() and not may_be_empty:
-            self.error(node, f"`{name}` is empty")
+            self.add("empty-value", node, f"`{name}` is empty")
         return node.text.lstrip("\n").rstrip()
 
-    def entries(self, node: Node, name: str, what: str, *, minimum: int, of: str) -> list[Node]:
-        """The entries of a required list: at least `minimum`, all different."""
+    def entries(self, node: Node, name: str, what: str, *, minimum: int, of: str, unique: bool = True) -> list[Node]:
+        """The entries of a required list: at least `minimum`, all different if they must be `unique`."""
         found = self.entry(node, name, what)
         if found is None:
             return []
         key, value = found
         if value.kind != "list":
-            self.error(key, f"`{name}` must be a list, but is {describe(value)}", f"start each {of} with `- `")
+            message = f"`{name}` must be a list, but is {describe(value)}"
+            self.add("value-type", key, message, f"start each {of} with `- `")
             return []
         if len(value.items) < minimum:
-            count = len(value.items)
-            self.error(
-                key, f"`{name}` has {count} {'entry' if count == 1 else 'entries'}; at least {minimum} are needed"
-            )
-        seen: dict[object, Node] = {}
-        for item in value.items:
-            content = canonical(item)
-            if content in seen:
-                first = seen[content].line
-                self.error(item, f"this {of} is the same as the one on line {first}", "replace it by another one")
-            seen.setdefault(content, item)
+            count = f"{len(value.items)} {'entry' if len(value.items) == 1 else 'entries'}"
+            self.add("too-few", key, f"`{name}` has {count}; at least {minimum} are needed")
+        if unique:
+            self._unique(value.items, of)
         return value.items
+
+    def _unique(self, items: Sequence[Node], of: str) -> None:
+        """Report entries that were there before: as an error if nothing differs, else white space alone."""
+        common = {gist for gist, count in Counter(map(_gist, items)).items() if count > 1}
+        seen: dict[object, Node] = {}
+        for item in (item for item in items if _gist(item) in common):
+            content = canonical(item)
+            if content not in seen:
+                seen[content] = item
+                continue
+            first = seen[content]
+            if same(first, item):
+                message = f"this {of} is the same as the one on line {first.line}"
+                self.add("duplicate-entry", item, message, "replace it by another one")
+            else:
+                message = f"this {of} differs from the one on line {first.line} in white space alone"
+                self.add("near-duplicate", item, message, "replace it by another one")
+
+
+def _gist(node: Node) -> object:
+    """A part of the content, cheap to get: where it differs, the content does."""
+    while node.entries:
+        node = node.entries[min(node.entries)][1]
+    return (node.kind, node.text.strip(), len(node.items))
 
 
 def describe(node: Node) -> str:

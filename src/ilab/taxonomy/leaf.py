@@ -16,24 +16,30 @@ class DocumentSource:
     """Where the document of a knowledge leaf is.
 
     Either `repo`, `commit` and `patterns` (a git repository: URL, or path relative to the leaf's folder), or `path`
-    (a file or folder, relative to the leaf's folder) with optional `patterns`. `line` is where the leaf says so.
+    (a file or folder, relative to the leaf's folder) with optional `patterns`, or `path` (the web address of one file)
+    with the digest that its content must have, `sha256`, which may be empty. `line` is where the leaf says so.
     """
 
     repo: str = ""
     commit: str = ""
     path: str = ""
+    sha256: str = ""
     patterns: tuple[str, ...] = ()
     line: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeedExample:
-    """One question and answer with its context, empty for a freeform skill; `line` is where the question stands."""
+    """One question and answer with its context, empty for a freeform skill.
+
+    `line` is where the question stands, `context_line` where the context does.
+    """
 
     question: str
     answer: str
     context: str = ""
     line: int = 0
+    context_line: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
-from ilab.base.lazy import need
-from ilab.errors import ConfigError, Fault, MissingExtra
-from ilab.taxonomy import qna
-from ilab.taxonomy.leaf import Leaf
+from ilab.errors import Fault
+from ilab.taxonomy import qna, rules
+from ilab.taxonomy.clean_yaml import is_clean
+from ilab.taxonomy.leaf import TOP_FOLDERS, Leaf
+from ilab.taxonomy.style import Style
 from ilab.taxonomy.tree import QNA, find
 
 LINE_LENGTH = 120
 ATTRIBUTION = "attribution.txt"
-_BUILT_IN_RULES = """
-extends: relaxed
-rules: {line-length: disable, trailing-spaces: disable, key-duplicates: disable, new-lines: disable}
-"""
-"""Rules for yamllint; what is disabled here is checked by ourselves, with or without yamllint."""
+_TOO_DEEP = ("nesting", "alias-size")
+"""After a finding of these, yamllint would take hours; the file cannot be used anyway."""
 
 
 def lint(path: Path, *, yaml_rules: str = "", strict: bool = False) -> list[Fault]:
@@ -29,7 +24,8 @@ def lint(path: Path, *, yaml_rules: str = "", strict: bool = False) -> list[Faul
     tree = find(path)
     found = [*tree.faults]
     if not tree.files:
-        found.append(Fault(path=str(path), message=f"no {QNA} found below this folder"))
+        hint = f"put leaves into {', '.join(f'{name}/' for name in TOP_FOLDERS)}"
+        found.append(rules.fault("no-leaf", path=str(path), message=f"no {QNA} found below this folder", hint=hint))
     for name, file in tree.files.items():
         found += linter.file(file, leaf=name)[1]
     return sorted(as_errors(found) if strict else found)
@@ -47,71 +43,54 @@ class Linter:
     """
 
     def __init__(self, yaml_rules: str = "") -> None:
-        self._yamllint: ModuleType | None = None
-        self._rules: Any = None
-        try:
-            self._yamllint = need("yamllint.linter", feature="checking with yaml rules", extra="lint")
-        except MissingExtra:
-            if yaml_rules:
-                raise
-            return
-        self._rules = _rules(yaml_rules)
+        self._style = Style(yaml_rules)
 
     def file(self, file: Path, *, leaf: str) -> tuple[Leaf | None, list[Fault]]:
         """The leaf (None if it has errors) and every finding of one qna.yaml."""
         parsed = qna.parse(file, leaf=leaf)
-        found = parsed.faults + _line_faults(str(file), parsed.lines)
+        found = self.findings(parsed, file=file)
         if parsed.version > 1:
             found += _attribution_faults(file)
-            found += self._style_faults(file, parsed.lines)
         return parsed.leaf, sorted(set(found))
 
-    def _style_faults(self, file: Path, lines: list[str]) -> list[Fault]:
-        if self._yamllint is None or not lines:
+    def findings(self, parsed: qna.Parsed, *, file: Path) -> list[Fault]:
+        """What was found while `file` was parsed, and the style of its lines; version 1 is spared yamllint."""
+        found = [*parsed.faults, *_line_faults(str(file), parsed.lines)]
+        return found + self._style_faults(str(file), parsed) if parsed.version > 1 else found
+
+    def _style_faults(self, path: str, parsed: qna.Parsed) -> list[Fault]:
+        if not parsed.lines or any(fault.rule in _TOO_DEEP for fault in parsed.faults):
             return []
-        return [
-            Fault(
-                path=str(file),
-                line=problem.line,
-                column=problem.column,
-                message=f"{problem.desc} ({problem.rule})",
-                severity="warning",
-            )
-            for problem in self._yamllint.run("\n".join(lines), self._rules)
-            if problem.rule is not None  # no rule: a syntax error, which the parser reports with a hint
-        ]
-
-
-def _rules(yaml_rules: str) -> Any:
-    config = need("yamllint.config", feature="checking with yaml rules", extra="lint")
-    try:
-        if not yaml_rules:
-            return config.YamlLintConfig(_BUILT_IN_RULES)
-        return config.YamlLintConfig(Path(yaml_rules).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, config.YamlLintConfigError) as error:
-        raise ConfigError(
-            f"the yaml rules {yaml_rules} cannot be used: {error}", hint="name a yamllint configuration file"
-        ) from error
+        text = "\n".join(parsed.lines)
+        if self._style.built_in and parsed.plain and is_clean(text):
+            return []
+        return self._style.faults(text, path=path)
 
 
 def _line_faults(path: str, lines: list[str]) -> list[Fault]:
     """Lines too long, and white space at the end of lines."""
     found = []
     for number, line in enumerate(lines, start=1):
+        if len(line) <= LINE_LENGTH and not line.endswith((" ", "\t")):
+            continue
         if len(line) > LINE_LENGTH:
-            found.append(
-                (number, LINE_LENGTH + 1, f"line too long ({len(line)} > {LINE_LENGTH} characters) (line-length)")
-            )
-        if re.search(r"[ \t]$", line):
-            found.append((number, len(line.rstrip()) + 1, "trailing spaces (trailing-spaces)"))
-    return [Fault(path=path, line=row, column=column, message=text, severity="warning") for row, column, text in found]
+            message = f"line too long ({len(line)} > {LINE_LENGTH} characters)"
+            column = LINE_LENGTH + 1
+            found.append(rules.fault("line-length", path=path, line=number, column=column, message=message))
+        if line.endswith((" ", "\t")):
+            column, message = len(line.rstrip(" \t")) + 1, "trailing spaces"
+            found.append(rules.fault("trailing-spaces", path=path, line=number, column=column, message=message))
+    return found
 
 
 def _attribution_faults(file: Path) -> list[Fault]:
     attribution = file.with_name(ATTRIBUTION)
-    if attribution.is_file() and attribution.stat().st_size:
+    try:
+        size = attribution.stat().st_size if attribution.is_file() else -1
+    except OSError:
+        size = -1
+    if size > 0:
         return []
-    state = "is empty" if attribution.is_file() else "is missing"
-    message = f"{ATTRIBUTION} {state}"
+    message = f"{ATTRIBUTION} {'is empty' if size == 0 else 'is missing'}"
     hint = "write title, link, licence and creators of the sources into it, beside the qna.yaml"
-    return [Fault(path=str(file), message=message, hint=hint, severity="warning")]
+    return [rules.fault("attribution", path=str(file), message=message, hint=hint)]

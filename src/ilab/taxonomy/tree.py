@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ilab.errors import Fault
+from ilab.taxonomy import rules
 from ilab.taxonomy.leaf import TOP_FOLDERS
 
 QNA = "qna.yaml"
@@ -37,14 +39,17 @@ def find(path: Path) -> Tree:
     for file in [path] if path.is_file() else sorted(_files(path, tree)):
         relative = file.relative_to(root)
         if not _is_text(str(relative)):
-            _warn(tree, file, "the path is not UTF-8 text, so this file is not read", "rename the file or folder")
+            message = "the path is not UTF-8 text, so this file is not read"
+            _warn(tree, "path-encoding", file, message, "rename the file or folder")
         elif file.name != QNA:
-            _warn(tree, file, "this file is not read because of its name", f"rename it to {QNA}")
+            _warn(tree, "file-name", file, "this file is not read because of its name", f"rename it to {QNA}")
         elif relative.parts[0] not in TOP_FOLDERS:
             hint = f"move it below one of {', '.join(f'{name}/' for name in TOP_FOLDERS)}"
-            _warn(tree, file, "this file is not read because it is in none of the top folders", hint)
+            message = "this file is not read because it is in none of the top folders"
+            _warn(tree, "top-folder", file, message, hint)
         else:
             tree.files[relative.parent.as_posix()] = file
+    tree.faults.extend(_collisions(tree.files))
     return tree
 
 
@@ -79,7 +84,8 @@ def _files(top: Path, tree: Tree) -> Iterator[Path]:
     seen: set[tuple[int, int]] = set()
 
     def failed(error: OSError) -> None:
-        _warn(tree, Path(str(error.filename)), f"the folder cannot be read: {error.strerror}", "")
+        message = f"the folder cannot be read: {error.strerror}"
+        _warn(tree, "unreadable-folder", Path(str(error.filename)), message, "check its permissions")
 
     for folder, subfolders, names in os.walk(top, followlinks=True, onerror=failed):
         status = Path(folder).stat()
@@ -88,11 +94,27 @@ def _files(top: Path, tree: Tree) -> Iterator[Path]:
             continue
         seen.add((status.st_dev, status.st_ino))
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
+        for name in (name for name in subfolders if name.lower() == QNA):
+            _warn(tree, "file-name", Path(folder, name), f"this is a folder, not a {QNA}", "put its file one folder up")
         yield from (Path(folder, name) for name in names if name.lower() in (QNA, "qna.yml") or _meant(name))
 
 
 def _meant(name: str) -> bool:
     return name.lower() in ("qna.yaml.txt", "qna", "qna.json", "qa.yaml", "qna.yaml.yaml")
+
+
+def _collisions(files: dict[str, Path]) -> Iterator[Fault]:
+    """Leaves whose names are the same once a program joins their folders, or where case or accents do not count."""
+    seen: dict[str, str] = {}
+    for name, file in files.items():
+        first = seen.setdefault(_joined(name), name)
+        if first != name:
+            message = f"joined to one word, the name of this leaf is the same as that of {first}"
+            yield rules.fault("name-collision", path=str(file), message=message, hint="rename one of the folders")
+
+
+def _joined(leaf: str) -> str:
+    return unicodedata.normalize("NFC", leaf).casefold().replace("->", "_").replace("/", "_")
 
 
 def _is_text(path: str) -> bool:
@@ -103,6 +125,6 @@ def _is_text(path: str) -> bool:
     return True
 
 
-def _warn(tree: Tree, file: Path, message: str, hint: str) -> None:
+def _warn(tree: Tree, rule: str, file: Path, message: str, hint: str) -> None:
     shown = str(file).encode(errors="replace").decode()
-    tree.faults.append(Fault(path=shown, message=message, hint=hint, severity="warning"))
+    tree.faults.append(rules.fault(rule, path=shown, message=message, hint=hint))

@@ -7,12 +7,17 @@ syntax, duplicate keys, aliases, tags, more than one document.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
 
 import yaml
 from yaml.resolver import Resolver
 
 from ilab.errors import Fault
+from ilab.taxonomy import rules
+from ilab.taxonomy.yaml_parsers import C_LOADER, PLAIN_LIST, alike_in_text, events
 from ilab.taxonomy.yaml_syntax import MAX_BYTES, decode, repair, syntax_fault
 
 MAX_DEPTH = 32
@@ -35,21 +40,28 @@ _KINDS = {
 }
 
 
-@dataclass(slots=True, eq=False, kw_only=True)
+_NO_ITEMS: Any = ()
+_NO_ENTRIES: Any = MappingProxyType({})
+"""What every scalar shares; two new collections for each would take a third of the time to make a node."""
+
+
+@dataclass(slots=True, eq=False)
 class Node:
     """One value: `kind` is text, whole number, number, true or false, nothing, date, mapping or list."""
 
     kind: str
     line: int
     column: int
-    text: str = ""
-    items: list[Node] = field(default_factory=list)
-    entries: dict[str, tuple[Node, Node]] = field(default_factory=dict)
-    weight: int = 0
+    text: str
+    weight: int
     """Characters of the value with everything below it, aliases expanded, and `NODE_WEIGHT` for each value."""
+    items: list[Node]
+    entries: dict[str, tuple[Node, Node]]
     depth: int = 1
     key: Node | None = None
     """While a mapping is being read: the key that still waits for its value."""
+    merged: list[Node] | None = None
+    """While a mapping is being read: the mappings after `<<`, for keys that the mapping itself has not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +71,8 @@ class YamlFile:
     root: Node | None
     lines: list[str]
     faults: list[Fault]
+    plain: bool = False
+    """Whether the parser in C read it, which takes neither faults nor odd characters."""
 
 
 def read(data: bytes, *, path: str) -> YamlFile:
@@ -67,6 +81,8 @@ def read(data: bytes, *, path: str) -> YamlFile:
     if text is None:
         return YamlFile(root=None, lines=[], faults=faults)
     lines = text.split("\n")
+    if quick := _quickly(text, lines, path):
+        return YamlFile(root=quick.root, lines=lines, faults=faults, plain=True)
     exact = True
     for _ in range(MAX_REPAIRS):
         builder = _Builder(path)
@@ -82,6 +98,23 @@ def read(data: bytes, *, path: str) -> YamlFile:
     return YamlFile(root=None, lines=lines, faults=faults)
 
 
+def _quickly(text: str, lines: list[str], path: str) -> _Builder | None:
+    """What the parser in C makes of a file without any fault; None where the one in Python must say what it finds."""
+    if C_LOADER is None or not alike_in_text(text):
+        return None
+    builder = _Builder(path)
+    try:
+        for event in events(text):
+            builder.take(event)
+            if builder.faults or builder.tagged:
+                return None
+    except (yaml.YAMLError, ValueError, OverflowError):
+        return None
+    if not all(PLAIN_LIST.fullmatch(lines[line].rstrip(), column) for line, column in builder.brackets):
+        return None
+    return builder
+
+
 def canonical(node: Node) -> object:
     """A hashable value that is equal for equal content; keys may stand in any order."""
     if node.kind == "mapping":
@@ -89,6 +122,15 @@ def canonical(node: Node) -> object:
     if node.kind == "list":
         return ("list", tuple(canonical(item) for item in node.items))
     return (node.kind, node.text.strip())
+
+
+def same(one: Node, other: Node) -> bool:
+    """Whether the content is equal to the last space."""
+    if one.kind != other.kind or one.text != other.text or one.entries.keys() != other.entries.keys():
+        return False
+    pairs = [(value, other.entries[name][1]) for name, (_, value) in one.entries.items()]
+    pairs += zip(one.items, other.items, strict=True)
+    return all(same(first, second) for first, second in pairs)
 
 
 class _Builder:
@@ -99,6 +141,10 @@ class _Builder:
         self.root: Node | None = None
         self.faults: list[Fault] = []
         self.stopped = False
+        self.tagged = False
+        """Whether any value has a tag."""
+        self.brackets: list[tuple[int, int]] = []
+        """Line and column, from 0, of every collection in brackets or braces."""
         self._resolver = Resolver()
         self._anchors: dict[str, Node] = {}
         self._open: list[Node] = []
@@ -107,53 +153,69 @@ class _Builder:
         """Read all events; a syntax fault and its mark, or None."""
         try:
             for event in yaml.parse(text, Loader=yaml.SafeLoader):
-                self._take(event)
+                self.take(event)
                 if self.stopped:
                     break
         except (yaml.YAMLError, ValueError, OverflowError) as error:  # the last two: an escape that is no character
             return syntax_fault(error, text, path=self.path)
         return None, None
 
-    def _take(self, event: yaml.Event) -> None:
-        if isinstance(event, yaml.DocumentStartEvent):
-            if self.root is not None:
-                self._stop(event, "a second YAML document starts here", "keep one document; remove the line `---`")
-        elif isinstance(event, yaml.ScalarEvent):
-            self._add(self._scalar(event), event.anchor)
-        elif isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
-            kind = "mapping" if isinstance(event, yaml.MappingStartEvent) else "list"
-            self._check_tag(event, event.tag)
-            node = self._node(event, kind)
-            if event.anchor:
-                self._anchors[event.anchor] = node
-            self._open.append(node)
-            if len(self._open) > MAX_DEPTH:
-                self._stop(event, f"values are nested more than {MAX_DEPTH} deep", "no key of a qna.yaml needs that")
-        elif isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
-            node = self._open.pop()
-            self._add(node, None)
-        elif isinstance(event, yaml.AliasEvent):
-            self._alias(event)
+    def take(self, event: yaml.Event) -> None:
+        """Read one event."""
+        if take := _TAKERS.get(type(event)):
+            take(self, event)
 
-    def _scalar(self, event: yaml.ScalarEvent) -> Node:
-        self._check_tag(event, event.tag)
+    def _document(self, event: yaml.DocumentStartEvent) -> None:
+        if self.root is not None:
+            self._stop("one-document", event, "a second YAML document starts here", "remove the line `---`")
+
+    def _start(self, event: Any) -> None:
+        kind = "mapping" if isinstance(event, yaml.MappingStartEvent) else "list"
+        if event.tag is not None:
+            self._check_tag(event, event.tag)
+        if event.flow_style:
+            self.brackets.append((event.start_mark.line, event.start_mark.column))
+        node = Node(kind, *_place(event), "", NODE_WEIGHT, [], {})
+        if event.anchor:
+            self._anchors[event.anchor] = node
+        self._open.append(node)
+        if len(self._open) > MAX_DEPTH:
+            message = f"values are nested more than {MAX_DEPTH} deep"
+            self._stop("nesting", event, message, "no key of a qna.yaml needs that")
+
+    def _end(self, _: yaml.MappingEndEvent | yaml.SequenceEndEvent) -> None:
+        node = self._open.pop()
+        for merged in node.merged or ():  # the first one wins
+            for name, entry in merged.entries.items():
+                node.entries.setdefault(name, entry)
+        self._add(node, None)
+
+    def _scalar(self, event: Any) -> None:
+        text, mark = event.value, event.start_mark
+        node = Node(
+            self._kind(event), mark.line + 1, mark.column + 1, text, NODE_WEIGHT + len(text), _NO_ITEMS, _NO_ENTRIES
+        )
+        self._add(node, event.anchor)
+
+    def _kind(self, event: yaml.ScalarEvent) -> str:
         tag = event.tag
-        if tag is None or tag == "!":
-            tag = self._resolver.resolve(  # type: ignore[no-untyped-call]
-                yaml.ScalarNode, event.value, event.implicit
-            )
-        node = self._node(event, _KINDS.get(str(tag), "text"))
-        node.text = event.value
-        node.weight += len(event.value)
-        return node
+        if tag is not None:
+            self._check_tag(event, tag)
+        if tag is not None and tag != "!":
+            return _KINDS.get(tag, "text")
+        if not event.implicit[0] or event.value[:1] not in Resolver.yaml_implicit_resolvers:
+            return "text"
+        tag = self._resolver.resolve(yaml.ScalarNode, event.value, event.implicit)  # type: ignore[no-untyped-call]
+        return _KINDS.get(str(tag), "text")
 
     def _alias(self, event: yaml.AliasEvent) -> None:
+        name = f"alias `*{event.anchor}`"
         target = self._anchors.get(event.anchor or "")
         if target is None:
-            self._fault(event, f"alias `*{event.anchor}` has no anchor", "if it is meant as text, put it in quotes")
+            self._fault("undefined-alias", event, f"{name} has no anchor", "if it is meant as text, put it in quotes")
         elif target in self._open:
-            self._stop(event, f"alias `*{event.anchor}` stands inside its own anchor", "write the value out")
-        self._add(target or self._node(event, "nothing"), None)
+            self._stop("recursive-alias", event, f"{name} stands inside its own anchor", "write the value out")
+        self._add(target or Node("nothing", *_place(event), "", 0, _NO_ITEMS, _NO_ENTRIES), None)
 
     def _add(self, node: Node, anchor: str | None) -> None:
         """Put a finished node into the open collection, or make it the root."""
@@ -164,9 +226,11 @@ class _Builder:
             return
         parent = self._open[-1]
         parent.weight += node.weight
-        parent.depth = max(parent.depth, node.depth + 1)
+        if node.depth >= parent.depth:
+            parent.depth = node.depth + 1
         if parent.weight > MAX_WEIGHT or parent.depth > MAX_DEPTH:
-            self._stop(node, "aliases make this file too large", "write the values out instead of using `*name`")
+            hint = "write the values out instead of using `*name`"
+            self._stop("alias-size", node, "aliases make this file too large", hint)
         elif parent.kind == "list":
             parent.items.append(node)
         elif parent.key is None:
@@ -177,34 +241,48 @@ class _Builder:
 
     def _enter(self, parent: Node, key: Node, value: Node) -> None:
         if key.kind in ("mapping", "list"):
-            self._fault(key, "a key must be plain text", "curly braces need quotes around the whole value")
+            self._fault("key-text", key, "a key must be plain text", "curly braces need quotes around the whole value")
         elif key.kind == "merge key":
-            self._fault(key, "the merge key `<<` is not read", "write the keys out")
+            self._merge(parent, key, value)
         elif key.text in parent.entries:
-            first = parent.entries[key.text][0]
-            self._fault(key, f"key `{key.text}` is given twice", f"first on line {first.line}; remove one of them")
+            hint = f"first on line {parent.entries[key.text][0].line}; remove one of them"
+            self._fault("key-duplicates", key, f"key `{key.text}` is given twice", hint)
         else:
             parent.entries[key.text] = (key, value)
 
-    def _node(self, event: yaml.Event, kind: str) -> Node:
-        line, column = _place(event)
-        return Node(kind=kind, line=line, column=column, weight=NODE_WEIGHT)
+    def _merge(self, parent: Node, key: Node, value: Node) -> None:
+        mappings = value.items if value.kind == "list" else [value]
+        if any(mapping.kind != "mapping" for mapping in mappings):
+            hint = "give it an alias of a mapping, such as `*name`, or write the keys out"
+            self._fault("merge-key", key, "`<<` takes a mapping, or a list of them", hint)
+        else:
+            parent.merged = [*(parent.merged or ()), *mappings]
 
-    def _check_tag(self, event: yaml.Event, tag: str | None) -> None:
-        if tag not in (None, "!") and tag not in _KINDS:
-            self._fault(event, f"the tag `{tag}` is not read", "remove it, or put the value in quotes")
+    def _check_tag(self, event: yaml.Event, tag: str) -> None:
+        self.tagged = True
+        if tag != "!" and tag not in _KINDS:
+            self._fault("tag", event, f"the tag `{tag}` is not read", "remove it, or put the value in quotes")
 
-    def _fault(self, at: yaml.Event | Node, message: str, hint: str) -> None:
-        line, column = _place(at)
-        self.faults.append(Fault(path=self.path, line=line, column=column, message=message, hint=hint))
+    def _fault(self, rule: str, at: yaml.Event | Node, message: str, hint: str) -> None:
+        line, column = (at.line, at.column) if isinstance(at, Node) else _place(at)
+        self.faults.append(rules.fault(rule, path=self.path, line=line, column=column, message=message, hint=hint))
 
-    def _stop(self, at: yaml.Event | Node, message: str, hint: str) -> None:
-        self._fault(at, message, hint)
+    def _stop(self, rule: str, at: yaml.Event | Node, message: str, hint: str) -> None:
+        self._fault(rule, at, message, hint)
         self.stopped = True
 
 
-def _place(at: yaml.Event | Node) -> tuple[int, int]:
-    if isinstance(at, Node):
-        return at.line, at.column
-    mark = at.start_mark
-    return (mark.line + 1, mark.column + 1) if mark else (0, 0)
+_TAKERS: dict[type[yaml.Event], Callable[[_Builder, Any], None]] = {
+    yaml.ScalarEvent: _Builder._scalar,
+    yaml.MappingStartEvent: _Builder._start,
+    yaml.SequenceStartEvent: _Builder._start,
+    yaml.MappingEndEvent: _Builder._end,
+    yaml.SequenceEndEvent: _Builder._end,
+    yaml.AliasEvent: _Builder._alias,
+    yaml.DocumentStartEvent: _Builder._document,
+}
+
+
+def _place(event: yaml.Event) -> tuple[int, int]:
+    mark = event.start_mark
+    return (mark.line + 1, mark.column + 1) if mark else (1, 1)

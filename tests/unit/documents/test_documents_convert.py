@@ -115,7 +115,8 @@ def test_plain_text_joins_wrapped_lines_only() -> None:
 
 def converted(folder: Path, name: str, data: bytes) -> str:
     (folder / name).write_bytes(data)
-    return convert(DocumentFile(name=name, origin=name, path=folder / name), leaf="knowledge/stars")
+    file = DocumentFile(name=name, origin=name, path=folder / name)
+    return convert(file, leaf="knowledge/stars", cache_dir=folder / "cache").text
 
 
 def test_files_are_read_by_their_ending_and_their_encoding(tmp_path: Path) -> None:
@@ -128,12 +129,12 @@ def test_files_are_read_by_their_ending_and_their_encoding(tmp_path: Path) -> No
     ("name", "data", "message", "hint"),
     [
         (
-            "a.pdf",
-            b"%PDF",
-            "a.pdf (leaf knowledge/stars) cannot be read: this installation reads .md, .txt and .html",
+            "a.xls",
+            b"x",
+            "a.xls (leaf knowledge/stars) cannot be read: the known formats are .md,",
             "convert",
         ),
-        ("a", b"x", "cannot be read: this installation reads", "convert"),
+        ("a", b"x", "cannot be read: the known formats are", "convert"),
         ("a.md", b"caf\xe9", "is not utf-8 text", "save it as UTF-8"),
         ("a.html", b"<meta charset=no-such>", "is not no-such text", "save it as UTF-8"),
         ("a.md", b"<!-- nothing -->\n", "has no text", "remove it from `patterns`"),

@@ -1,9 +1,13 @@
 """Documents out of real git repositories and folders, through the cache."""
 
+import base64
 import os
 import shutil
 import subprocess
+import sys
 import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -11,7 +15,7 @@ import pytest
 from ilab.base.report import ListReporter
 from ilab.documents.fetch import fetch
 from ilab.documents.patterns import matches
-from ilab.documents.read import documents, read_documents, sources_digest
+from ilab.documents.read import read_documents, sources_digest
 from ilab.documents.settings import DocumentSettings
 from ilab.documents.source import DocumentFile, Source
 from ilab.errors import SourceError
@@ -271,12 +275,23 @@ def test_too_many_bytes_are_refused(shelf: Shelf, repo: Path) -> None:
     assert "documents.max_bytes" in caught.value.hint
 
 
+def test_a_repository_that_is_too_large_is_given_up_and_leaves_nothing(shelf: Shelf, repo: Path) -> None:
+    at = commit(repo, {"large.bin": os.urandom(300_000).hex()})
+    settings = DocumentSettings(max_repo_bytes=100_000)
+    for _ in range(2):
+        with pytest.raises(SourceError, match="more than 100,000 bytes") as caught:
+            fetch(shelf.source(at, "stars.md"), settings=settings, cache_dir=shelf.cache)
+        assert "documents.max_repo_bytes" in caught.value.hint
+    assert not list((shelf.cache / "git").glob("*.git"))
+    assert fetch(shelf.source(at, "stars.md"), settings=DocumentSettings(), cache_dir=shelf.cache)
+
+
 def local(folder: Path, path: str, *patterns: str) -> Source:
     return Source(leaf="knowledge/stars", base_folder=folder, path=path, patterns=patterns, domain="astronomy")
 
 
 def read(source: Source, cache: Path) -> list[str]:
-    return [piece.text for piece in read_documents(source, settings=DocumentSettings(), cache_dir=cache)]
+    return [piece.text for piece in read_documents(source, settings=DocumentSettings(), cache_dir=cache).chunks]
 
 
 def test_a_document_beside_the_leaf_needs_no_git(tmp_path: Path) -> None:
@@ -316,7 +331,8 @@ def test_a_missing_local_document_says_what_lies_there(tmp_path: Path) -> None:
 def test_chunks_of_a_leaf_are_numbered_through_and_carry_what_the_leaf_says(shelf: Shelf, repo: Path) -> None:
     at = commit(repo, {"docs/user_guide.md": "No heading here."})
     source = shelf.source(at, "docs/user_guide.md", "stars.md")
-    pieces = read_documents(source, settings=DocumentSettings(), cache_dir=shelf.cache, report=shelf.report)
+    read = read_documents(source, settings=DocumentSettings(), cache_dir=shelf.cache, report=shelf.report)
+    pieces, whole = read.chunks, read.whole
     assert [(piece.id, piece.title, piece.heading, piece.source) for piece in pieces] == [
         ("knowledge/stars#000", "user guide", "", f"docs/user_guide.md@{at[:12]}"),
         ("knowledge/stars#001", "Stars", "Stars", f"stars.md@{at[:12]}"),
@@ -324,7 +340,6 @@ def test_chunks_of_a_leaf_are_numbered_through_and_carry_what_the_leaf_says(shel
     assert {(piece.domain, piece.outline, piece.leaf) for piece in pieces} == (
         {("astronomy", "About stars.", "knowledge/stars")}
     )
-    whole = documents(source, settings=DocumentSettings(), cache_dir=shelf.cache)
     assert [document.text for document in whole] == ["No heading here.", "# Stars\n\nThey shine."]
 
 
@@ -362,3 +377,130 @@ def test_the_digest_of_sources_follows_the_content(tmp_path: Path) -> None:
 def test_patterns(pattern: str, fitting: list[str]) -> None:
     names = ["a.md", "d/b.md", "d/e/c.md", "é.md", ".h/f.md"]
     assert [name for name in names if matches(name, pattern)] == fitting
+
+
+# --- a repository behind a server that counts ---
+
+
+class GitServer(ThreadingHTTPServer):
+    """Serves the repositories below `root` through git's own program, to those who know the password."""
+
+    daemon_threads = True
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(("127.0.0.1", 0), GitAnswer)
+        self.root = root
+        self.fetches = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://someone:secret@127.0.0.1:{self.server_address[1]}/origin/.git"
+
+
+class GitAnswer(BaseHTTPRequestHandler):
+    """One request, handed to `git http-backend`."""
+
+    server: GitServer
+    protocol_version = "HTTP/1.0"
+
+    def do_GET(self) -> None:
+        login = base64.b64encode(b"someone:secret").decode()
+        if self.headers.get("Authorization") != f"Basic {login}":
+            self.send_response(401)
+            self.send_header("WWW-Authenticate", "Basic realm=git")
+            self.end_headers()
+            return
+        path, _, query = self.path.partition("?")
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.server.fetches += b"want " in body
+        environment = {
+            **os.environ,
+            **IDENTITY,
+            "GIT_PROJECT_ROOT": str(self.server.root),
+            "GIT_HTTP_EXPORT_ALL": "1",
+            "PATH_INFO": path,
+            "QUERY_STRING": query,
+            "REQUEST_METHOD": self.command,
+            "CONTENT_TYPE": self.headers.get("Content-Type", ""),
+            "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""),
+            "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
+            "REMOTE_USER": "someone",
+        }
+        answer = subprocess.run(["git", "http-backend"], input=body, env=environment, capture_output=True)
+        head, _, content = answer.stdout.partition(b"\r\n\r\n")
+        fields = dict(line.split(": ", 1) for line in head.decode().split("\r\n"))
+        self.send_response(int(fields.pop("Status", "200").split()[0]))
+        for name, value in fields.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(content)
+
+    def do_POST(self) -> None:
+        self.do_GET()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def server(tmp_path: Path, repo: Path) -> Iterator[GitServer]:
+    """The repository behind a server."""
+    git(repo, "config", "uploadpack.allowAnySHA1InWant", "true")
+    server = GitServer(tmp_path)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def test_one_fetch_serves_many_leaves_and_none_is_needed_offline(shelf: Shelf, repo: Path, server: GitServer) -> None:
+    wanted = head(repo)
+    sources = [
+        Source(
+            leaf=f"knowledge/{number}", base_folder=shelf.folder, repo=server.url, commit=wanted, patterns=("**/*.md",)
+        )
+        for number in range(5)
+    ]
+    for source in sources:
+        assert len(fetch(source, settings=DocumentSettings(git_timeout=20), cache_dir=shelf.cache)) == 3
+    assert server.fetches == 1
+    server.shutdown()
+    server.server_close()
+    shutil.rmtree(shelf.cache / "documents")
+    assert len(fetch(sources[0], settings=DocumentSettings(git_timeout=20), cache_dir=shelf.cache)) == 3
+
+
+def test_credentials_are_in_no_message_and_not_kept(shelf: Shelf, repo: Path, server: GitServer) -> None:
+    (file,) = shelf.fetch(head(repo), repo=server.url)
+    shelf.fetch("main", repo=server.url)
+    with pytest.raises(SourceError) as unknown:
+        shelf.fetch("0" * 40, repo=server.url)
+    with pytest.raises(SourceError) as refused:
+        shelf.fetch(head(repo), repo=server.url.replace("secret", "wrongsecret").replace("origin", "other"))
+    said = f"{file} {shelf.report.events} {unknown.value} {unknown.value.hint} {refused.value} {refused.value.details}"
+    kept = b"".join(path.read_bytes() for path in shelf.cache.rglob("*") if path.is_file())
+    assert "secret" not in said
+    assert b"secret" not in kept
+
+
+def test_processes_at_the_same_time_fetch_once(shelf: Shelf, repo: Path, server: GitServer) -> None:
+    script = (
+        "import sys; from pathlib import Path; from ilab.documents.fetch import fetch; "
+        "from ilab.documents.settings import DocumentSettings; from ilab.documents.source import Source; "
+        "source = Source(leaf='a', base_folder=Path('.'), repo=sys.argv[1], commit=sys.argv[2], patterns=('**',)); "
+        "print(len(fetch(source, settings=DocumentSettings(), cache_dir=Path(sys.argv[3]))))"
+    )
+    command = [sys.executable, "-c", script, server.url, head(repo), str(shelf.cache)]
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    assert {process.communicate()[0] for process in running} == {"3\n"}
+    assert server.fetches == 1
+
+
+def test_submodules_are_not_followed(shelf: Shelf, repo: Path, tmp_path: Path) -> None:
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    git(inner, "init", "-q", "-b", "main")
+    commit(inner, {"inner.md": "inside"})
+    git(repo, "-c", "protocol.file.allow=always", "submodule", "add", "-q", str(inner), "sub")
+    at = commit(repo, {"more.md": "more"})
+    assert "sub/inner.md" not in shelf.names(at, "**/*.md")

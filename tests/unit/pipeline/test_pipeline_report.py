@@ -135,7 +135,7 @@ def test_models_are_fetched_in_a_step_of_their_own(run: RunFolder, tmp_path: Pat
     (model / "config.json").write_text('{"model_type": "llama"}')
     header = json.dumps({"w": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}).encode()
     (model / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + bytes(4))
-    prepare.ready_models(run, job_with(teacher_endpoint="http://127.0.0.1:9/v1", judge=str(model)))
+    prepare.ready_models(run, job_with(teacher_endpoint="http://127.0.0.1:9/v1", judge=str(model), student=str(model)))
     state = run.state().stages[prepare.MODELS]
     assert (state.state, list(run.stages.iterdir())) == ("finished", [])
 

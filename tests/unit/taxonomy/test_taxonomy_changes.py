@@ -96,7 +96,9 @@ def test_a_remote_branch_is_a_base(root: Path, tmp_path: Path) -> None:
     clone = tmp_path / "clone"
     git(tmp_path, "clone", "-q", "--branch", "main", str(root), str(clone))
     write(clone, "compositional_skills/c", SKILL + "# c\n")
-    assert changed(clone, "origin/main") == ["c"]
+    commit(clone)
+    for base in ("origin/main", "remotes/origin/main", "refs/remotes/origin/main", "origin", "HEAD~1", "v1"):
+        assert changed(clone, base) == ["c"]
 
 
 def test_ignored_files_do_not_count(root: Path) -> None:
@@ -121,10 +123,52 @@ def test_a_taxonomy_in_a_subfolder_and_a_single_file(root: Path) -> None:
 
 
 def test_nothing_in_the_repository_is_touched(root: Path) -> None:
+    write(root, "compositional_skills/a", SKILL + "# staged\n")
+    git(root, "add", "-A")
     write(root, "compositional_skills/b", SKILL + "# b\n")
-    before = {path: path.stat().st_mtime_ns for path in root.rglob("*")}
-    changed(root, "main")
-    assert {path: path.stat().st_mtime_ns for path in root.rglob("*")} == before
+    (root / "compositional_skills/c/qna.yaml").touch()  # git would like to write its index anew
+
+    def state() -> dict[Path, tuple[int, bytes]]:
+        files = (path for path in root.rglob("*") if path.is_file())
+        return {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in files}
+
+    before = state()
+    assert any(path.name == "index" for path in before) and any(path.name == "HEAD" for path in before)
+    for base in ("main", "v1", "HEAD", "empty"):
+        changed(root, base)
+    assert state() == before
+
+
+def test_a_second_work_tree_is_a_repository(root: Path, tmp_path: Path) -> None:
+    git(root, "worktree", "add", "-q", str(tmp_path / "second"), "-b", "second", "main")
+    write(tmp_path / "second", "compositional_skills/a", SKILL + "# a\n")
+    assert changed(tmp_path / "second", "main") == ["a"]
+    assert changed(root, "main") == []
+
+
+def test_leaves_in_a_submodule_count_with_it(root: Path, tmp_path: Path) -> None:
+    module = tmp_path / "module"
+    module.mkdir()
+    git(module, "init", "-q", "-b", "main")
+    write(module, "x/y")
+    commit(module)
+    git(root, "-c", "protocol.file.allow=always", "submodule", "add", "-q", str(module), "compositional_skills/sub")
+    assert changed(root, "main") == ["sub/x/y"]
+    commit(root)
+    assert changed(root, "HEAD") == []
+    write(root, "compositional_skills/sub/x/y", SKILL + "# here\n")
+    assert changed(root, "HEAD") == ["sub/x/y"]
+    git(root, "-C", "compositional_skills/sub", "checkout", "-q", ".")
+    write(root, "compositional_skills/sub/x/new")
+    assert changed(root, "HEAD") == ["sub/x/new", "sub/x/y"]
+
+
+def test_leaves_in_a_repository_within_count_as_untracked(root: Path) -> None:
+    inner = root / "compositional_skills/inner"
+    write(inner, "x")
+    git(inner, "init", "-q", "-b", "main")
+    commit(inner)
+    assert changed(root, "main") == ["inner/x"]
 
 
 def test_hooks_that_set_git_variables_do_not_mislead(
@@ -202,3 +246,16 @@ def test_the_digest_follows_the_content_of_what_is_read(root: Path) -> None:
     assert check(root, settings=TaxonomySettings()).digest() == first
     write(root, "compositional_skills/a", SKILL + "# a\n")
     assert check(root, settings=TaxonomySettings()).digest() != first
+
+
+def test_a_leaf_behind_a_link_counts_when_the_link_is_new(root: Path, tmp_path: Path) -> None:
+    write(tmp_path / "elsewhere", "x")
+    (root / "compositional_skills/linked").symlink_to(tmp_path / "elsewhere")
+    assert changed(root, "main") == ["linked/x"]
+
+
+def test_without_its_leaves_the_result_tells_the_same(root: Path) -> None:
+    write(root, "compositional_skills/a", "version: 3\n")
+    kept, dropped = (check(root, settings=TaxonomySettings(), keep_leaves=keep) for keep in (True, False))
+    assert (len(kept.leaves), dropped.leaves) == (2, [])
+    assert (kept.changed, kept.faults) == (dropped.changed, dropped.faults)

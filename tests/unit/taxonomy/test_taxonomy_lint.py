@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -39,11 +40,11 @@ def test_style_findings_are_warnings_with_their_place(tmp_path: Path) -> None:
     write_leaf(tmp_path, "compositional_skills/a/b", text.replace("\n", "\r\n"), attribution="")
     path = "compositional_skills/a/b/qna.yaml"
     found = found_in(tmp_path)
-    assert f"{path}:1: warning: lines end in CRLF (save the file with Unix line ends)" in found
-    assert f"{path}:6:121: warning: line too long (134 > 120 characters) (line-length)" in found
-    assert f"{path}:6:133: warning: trailing spaces (trailing-spaces)" in found
-    assert f"{path}:7:16: warning: too many spaces after colon (colons)" in found
-    assert any(line.startswith(f"{path}: warning: attribution.txt is missing") for line in found)
+    assert f"{path}:1 warning lines end in CRLF (new-lines) - save the file with Unix line ends" in found
+    assert f"{path}:6:121 warning line too long (134 > 120 characters) (line-length)" in found
+    assert f"{path}:6:133 warning trailing spaces (trailing-spaces)" in found
+    assert f"{path}:7:16 warning too many spaces after colon (colons)" in found
+    assert any(line.startswith(f"{path} warning attribution.txt is missing") for line in found)
 
 
 def test_strict_makes_errors_of_warnings(tmp_path: Path) -> None:
@@ -69,7 +70,7 @@ def test_own_yaml_rules_replace_the_built_in_ones(tmp_path: Path) -> None:
     rules.write_text("rules: {document-start: {present: true}}\n")
     write_leaf(tmp_path / "t", "compositional_skills/a")
     found = found_in(tmp_path / "t", yaml_rules=str(rules))
-    assert found == ['compositional_skills/a/qna.yaml:1:1: warning: missing document start "---" (document-start)']
+    assert found == ['compositional_skills/a/qna.yaml:1:1 warning missing document start "---" (document-start)']
 
 
 def test_yaml_rules_that_cannot_be_used_are_an_error(tmp_path: Path) -> None:
@@ -85,7 +86,7 @@ def test_without_yamllint_only_its_findings_are_missing(tmp_path: Path, monkeypa
     write_leaf(
         tmp_path, "compositional_skills/a", SKILL.replace("A1.", "A1. ").replace("question: Q2", "question:  Q2")
     )
-    assert found_in(tmp_path) == ["compositional_skills/a/qna.yaml:6:16: warning: trailing spaces (trailing-spaces)"]
+    assert found_in(tmp_path) == ["compositional_skills/a/qna.yaml:6:16 warning trailing spaces (trailing-spaces)"]
     with pytest.raises(MissingExtra) as caught:
         Linter("rules.yaml")
     assert caught.value.hint == "pip install 'openilab[lint]'"
@@ -99,12 +100,13 @@ def test_files_that_are_not_read_are_named(tmp_path: Path) -> None:
     (tmp_path / ".git" / "x").mkdir(parents=True)
     (tmp_path / ".git" / "x" / "qna.yaml").write_text(SKILL)
     assert found_in(tmp_path) == [
-        "compositional_skills/a/qna.yml: warning: this file is not read because of its name (rename it to qna.yaml)",
-        "knowledge/b/QNA.yaml: warning: this file is not read because of its name (rename it to qna.yaml)",
-        "qna.yaml: warning: this file is not read because it is in none of the top folders"
-        " (move it below one of knowledge/, compositional_skills/, foundational_skills/)",
-        "skills/c/qna.yaml: warning: this file is not read because it is in none of the top folders"
-        " (move it below one of knowledge/, compositional_skills/, foundational_skills/)",
+        "compositional_skills/a/qna.yml warning this file is not read because of its name"
+        " (file-name) - rename it to qna.yaml",
+        "knowledge/b/QNA.yaml warning this file is not read because of its name (file-name) - rename it to qna.yaml",
+        "qna.yaml warning this file is not read because it is in none of the top folders"
+        " (top-folder) - move it below one of knowledge/, compositional_skills/, foundational_skills/",
+        "skills/c/qna.yaml warning this file is not read because it is in none of the top folders"
+        " (top-folder) - move it below one of knowledge/, compositional_skills/, foundational_skills/",
     ]
 
 
@@ -119,7 +121,10 @@ def test_a_path_that_is_no_text_is_passed_over(tmp_path: Path) -> None:
 
 
 def test_a_tree_without_leaves_says_so(tmp_path: Path) -> None:
-    assert [str(fault) for fault in lint(tmp_path)] == [f"{tmp_path}: error: no qna.yaml found below this folder"]
+    assert [str(fault) for fault in lint(tmp_path)] == [
+        f"{tmp_path} error no qna.yaml found below this folder (no-leaf)"
+        " - put leaves into knowledge/, compositional_skills/, foundational_skills/"
+    ]
 
 
 def test_symbolic_link_loops_end_and_linked_folders_are_read_once(tmp_path: Path) -> None:
@@ -149,3 +154,48 @@ def test_a_file_with_another_name_is_not_a_leaf(tmp_path: Path) -> None:
     found = lint(tmp_path / "questions.yaml")
     assert [fault.severity for fault in found] == ["error", "warning"]
     assert "because of its name" in found[1].message
+
+
+def test_a_broken_file_does_not_stop_the_check_of_its_style(tmp_path: Path) -> None:
+    write_leaf(tmp_path, "compositional_skills/bell", SKILL.replace("A1.", "\x07"))
+    write_leaf(tmp_path, "compositional_skills/deep", SKILL + "x: " + "[" * 100_000)
+    write_leaf(tmp_path, "compositional_skills/escape", SKILL.replace("A1.", '"\\UFFFFFFFF"  '))
+    began = time.monotonic()
+    errors = [fault for fault in lint(tmp_path) if fault.severity == "error"]
+    assert [fault.rule for fault in errors] == ["unprintable", "nesting", "syntax"]
+    assert time.monotonic() - began < 5
+
+
+def test_what_is_no_file_is_a_fault_with_a_place(tmp_path: Path) -> None:
+    write_leaf(tmp_path, "compositional_skills/good")
+    (tmp_path / "compositional_skills/loop").mkdir()
+    (tmp_path / "compositional_skills/loop/qna.yaml").symlink_to("qna.yaml")
+    (tmp_path / "compositional_skills/pipe").mkdir()
+    os.mkfifo(tmp_path / "compositional_skills/pipe/qna.yaml")
+    found = found_in(tmp_path)
+    assert len(found) == 2
+    for name, line in zip(("loop", "pipe"), found, strict=True):
+        assert line.startswith(
+            f"compositional_skills/{name}/qna.yaml:1 error the file cannot be read: it is not a file"
+        )
+
+
+def test_odd_bytes_change_neither_values_nor_validity(tmp_path: Path) -> None:
+    text = SKILL.replace("Do it.", "Tu — naïve 😀 العنقاء")
+    write_leaf(tmp_path, "compositional_skills/größe 漢字", "\ufeff" + text.replace("\n", "\r\n"))
+    assert [(fault.rule, fault.severity) for fault in lint(tmp_path)] == [("new-lines", "warning")]
+
+
+def test_a_blank_last_line_is_style_and_an_error_only_when_strict(tmp_path: Path) -> None:
+    pytest.importorskip("yamllint")
+    write_leaf(tmp_path, "compositional_skills/a", SKILL + "\n")
+    assert [(fault.rule, fault.severity) for fault in lint(tmp_path)] == [("empty-lines", "warning")]
+    assert [fault.severity for fault in lint(tmp_path, strict=True)] == ["error"]
+
+
+def test_names_that_collide_are_told_once_each(tmp_path: Path) -> None:
+    for leaf in ("a/b", "a_b", "A/b", "e\u0301", "\u00e9", "c"):
+        write_leaf(tmp_path, f"compositional_skills/{leaf}")
+    found = [fault for fault in lint(tmp_path) if fault.rule == "name-collision"]
+    assert len(found) == 3
+    assert all("the same as that of compositional_skills/" in fault.message for fault in found)

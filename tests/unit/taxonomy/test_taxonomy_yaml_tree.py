@@ -3,6 +3,7 @@
 import time
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -31,28 +32,28 @@ def test_plain_values_keep_the_kind_that_yaml_gives_them() -> None:
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        (b"a: 1\nb: 2\na: 3\n", "q:3:1: error: key `a` is given twice (first on line 1; remove one of them)"),
-        (b"a: *b\n", "q:1:4: error: alias `*b` has no anchor (if it is meant as text, put it in quotes)"),
-        (b"a: &x [*x]\n", "q:1:8: error: alias `*x` stands inside its own anchor (write the value out)"),
-        (b"a: !!python/object:os.system x\n", "q:1:4: error: the tag `tag:yaml.org,2002:python/object:os.system`"),
-        (b"a: 1\n---\nb: 2\n", "q:2:1: error: a second YAML document starts here"),
-        (b"x: &x {a: 1}\ny:\n  <<: *x\n", "q:3:3: error: the merge key `<<` is not read (write the keys out)"),
-        (b"[a, b]: 1\n", "q:1:1: error: a key must be plain text"),
-        (b"a: {{ b }}\n", "q:1:5: error: a key must be plain text"),
-        (b"a: What is it: this\n", "q:1:14: error: syntax error: mapping values are not allowed here (a value that"),
-        (b"a:\n\t- b\n", "q:2:1: error: syntax error: found character '\\t' that cannot start any token (a tab cannot"),
-        (b'a: "b\nc: d\n', "q:1:4: error: syntax error: found unexpected end of stream (a quote is opened"),
-        (b"a: @b\n", "q:1:4: error: syntax error: found character '@' that cannot start any token (put the value in"),
-        (b"a: | (1)\n  b\n", "q:1:6: error: syntax error: expected a comment or a line break, but found '('"),
-        (b"a: ok\nb: caf\xe9\n", "q:2:7: error: the byte 0xe9 is not UTF-8 text (save the file as UTF-8)"),
-        (b"\xff\xfea\x00", "q: error: the file is UTF-16 text (save it as UTF-8)"),
-        (b"a: \x07\n", "q:1:4: error: the character U+0007 is not allowed (delete it)"),
-        (b'a: "\\UFFFFFFFF"\n', "q: error: syntax error: "),
-        (b'a: "\\U00110000"\n', "q: error: syntax error: "),
-        (b"a: x\r\nb: y\r\n", "q:1: warning: lines end in CRLF (save the file with Unix line ends)"),
-        (b"x" * (2**20 + 1), "q: error: the file has 1048577 bytes; at most 1048576 are read"),
+        (b"a: 1\nb: 2\na: 3\n", "q:3:1 error key `a` is given twice (key-duplicates) - first on line 1; remove one of"),
+        (b"a: *b\n", "q:1:4 error alias `*b` has no anchor (undefined-alias) - if it is meant as text, put it in quot"),
+        (b"a: &x [*x]\n", "q:1:8 error alias `*x` stands inside its own anchor (recursive-alias) - write the value ou"),
+        (b"a: !!python/object:os.system x\n", "q:1:4 error the tag `tag:yaml.org,2002:python/object:os.system`"),
+        (b"a: 1\n---\nb: 2\n", "q:2:1 error a second YAML document starts here"),
+        (b"x: &x [a, 1]\ny:\n  <<: *x\n", "q:3:3 error `<<` takes a mapping, or a list of them (merge-key) - give it"),
+        (b"[a, b]: 1\n", "q:1:1 error a key must be plain text"),
+        (b"a: {{ b }}\n", "q:1:5 error a key must be plain text"),
+        (b"a: What is it: this\n", "q:1:14 error syntax error: mapping values are not allowed here (syntax) - a value"),
+        (b"a:\n\t- b\n", "q:2:1 error syntax error: found character '\\t' that cannot start any token (syntax) - a ta"),
+        (b'a: "b\nc: d\n', "q:1:4 error syntax error: found unexpected end of stream (syntax) - a quote is opened"),
+        (b"a: @b\n", "q:1:4 error syntax error: found character '@' that cannot start any token (syntax) - put the va"),
+        (b"a: | (1)\n  b\n", "q:1:6 error syntax error: expected a comment or a line break, but found '('"),
+        (b"a: ok\nb: caf\xe9\n", "q:2:7 error the byte 0xe9 is not UTF-8 text (encoding) - save the file as UTF-8"),
+        (b"\xff\xfea\x00", "q:1 error the file is UTF-16 text (encoding) - save it as UTF-8"),
+        (b"a: \x07\n", "q:1:4 error the character U+0007 is not allowed (unprintable) - delete it"),
+        (b'a: "\\UFFFFFFFF"\n', "q:1:5 error syntax error: the escape `\\UFFFFFFFF` is no character (syntax) - check"),
+        (b'a: 1\nb: "\\U00110000"\n', "q:2:5 error syntax error: the escape `\\U00110000` is no character (syntax) -"),
+        (b"a: x\r\nb: y\r\n", "q:1 warning lines end in CRLF (new-lines) - save the file with Unix line ends"),
+        (b"x" * (2**20 + 1), "q:1 error the file has 1048577 bytes; at most 1048576 are read"),
         ("a: |\n  b\u2028c\n".encode(), "which end"),
-        (b"[" * 40, "q:1:33: error: values are nested more than 32 deep"),
+        (b"[" * 40, "q:1:33 error values are nested more than 32 deep"),
     ],
 )
 def test_each_fault_has_place_and_mend(content: bytes, expected: str) -> None:
@@ -161,3 +162,19 @@ def test_random_yaml_gives_faults_and_never_raises(text: str) -> None:
     for fault in read(text.encode(), path="q").faults:
         assert fault.message
         assert fault.line <= text.count("\n") + text.count("\u2028") + 1
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("x: &x {a: 1, b: 2}\ny: {<<: *x, b: 3}\n", {"a": "1", "b": "3"}),
+        ("x: &x {a: 1}\ny: {b: 2, <<: *x, a: 3}\n", {"a": "3", "b": "2"}),
+        ("x: &x {a: 1}\nz: &z {a: 2, c: 4}\ny:\n  <<: [*x, *z]\n", {"a": "1", "c": "4"}),
+    ],
+)
+def test_merged_keys_are_read_as_other_readers_do(text: str, expected: dict[str, str]) -> None:
+    found = read(text.encode(), path="q")
+    assert not found.faults and found.root is not None
+    entries = found.root.entries["y"][1].entries
+    assert {name: value.text for name, (_, value) in entries.items()} == expected
+    assert {name: str(value) for name, value in yaml.safe_load(text)["y"].items()} == expected

@@ -16,7 +16,10 @@ from ilab.cli import output
 from ilab.cli.options import json_option
 from ilab.config import paths
 
-_PACKAGES = ("torch", "transformers", "tokenizers", "safetensors", "gguf", "xllamacpp", "vllm", "yamllint")
+_PACKAGES = (
+    *("torch", "transformers", "tokenizers", "safetensors", "gguf", "xllamacpp", "vllm", "yamllint"),
+    *("pdfplumber", "mammoth", "python-pptx"),
+)
 _GIB = 2**30
 
 
