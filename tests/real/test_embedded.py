@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ilab.documents.read import documents
+from ilab.documents.read import read_documents
 from ilab.documents.settings import DocumentSettings
 from ilab.documents.source import Source
 
@@ -39,7 +39,7 @@ def small_page(folder: Path) -> Path:
 def small_questions(path: Path, leaf: Path) -> Path:
     """The held-out questions whose answer stands in that part."""
     source = Source(leaf="knowledge/phoenix", base_folder=leaf, path="page.md")
-    [document] = documents(source, settings=DocumentSettings(), cache_dir=leaf)
+    [document] = read_documents(source, settings=DocumentSettings(), cache_dir=leaf).whole
     content = yaml.safe_load((EXAMPLE / "proof" / "questions.yaml").read_text())
     plain = " ".join(document.text.split())
     content["facts"] = [fact for fact in content["facts"] if " ".join(fact["source"].split()) in plain]
