@@ -1,4 +1,4 @@
-"""Write docs/reference: every command's help and every setting, out of the code. `--check` compares instead."""
+"""Write docs/reference: every command's help, setting and rule, out of the code. `--check` compares instead."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ HERE = Path(__file__).resolve().parent / "reference"
 
 def main(arguments: list[str]) -> int:
     """Write the pages, or say which ones differ from the code."""
-    pages = {"commands.md": commands(), "settings.md": settings()}
+    pages = {"commands.md": commands(), "settings.md": settings(), "rules.md": rules()}
     stale = [name for name, text in pages.items() if not _same(HERE / name, text)]
     if "--check" in arguments:
         for name in stale:
@@ -47,6 +47,19 @@ def commands() -> str:
 
     walk(cli, ["ilab"], None)
     return "\n".join(sections)
+
+
+def rules() -> str:
+    """One table of all rules that `ilab taxonomy diff` checks."""
+    from ilab.taxonomy.rules import RULES
+
+    lines = ["# Rules of a taxonomy", "", "Generated from the program by `make docs`. `ilab taxonomy diff` checks them;"]
+    lines += ["an error makes a leaf unusable, a warning does not, unless `--strict` is given.", ""]
+    lines += ["| rule | severity | about | | how to mend it |", "|---|---|---|---|---|"]
+    for rule in RULES.values():
+        cells = [f"`{rule.name}`", rule.severity, rule.about, rule.sentence, rule.mend]
+        lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
+    return "\n".join([*lines, ""])
 
 
 def settings() -> str:
