@@ -53,8 +53,8 @@ def rules() -> str:
     """One table of all rules that `ilab taxonomy diff` checks."""
     from ilab.taxonomy.rules import RULES
 
-    lines = ["# Rules of a taxonomy", "", "Generated from the program by `make docs`. `ilab taxonomy diff` checks them;"]
-    lines += ["an error makes a leaf unusable, a warning does not, unless `--strict` is given.", ""]
+    lines = ["# Rules of a taxonomy", "", "Generated from the program by `make docs`. `ilab taxonomy diff` checks"]
+    lines += ["them; an error makes a leaf unusable, a warning does not, unless `--strict` is given.", ""]
     lines += ["| rule | severity | about | | how to mend it |", "|---|---|---|---|---|"]
     for rule in RULES.values():
         cells = [f"`{rule.name}`", rule.severity, rule.about, rule.sentence, rule.mend]

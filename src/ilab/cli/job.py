@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ilab.base import digest, git
-from ilab.errors import Fault, MissingError, UserFileError
+from ilab.errors import ConfigError, Fault, MissingError, UserFileError
 
 if TYPE_CHECKING:
     from ilab.config.load import Loaded
+    from ilab.config.schema import ModelChoices
     from ilab.pipeline.job import Job
 
 Check = Callable[[], object]
@@ -46,12 +47,25 @@ def of(loaded: Loaded, *, name: str = "tuned") -> Job:
             judge=chosen.judge,
             teacher_endpoint=chosen.teacher_endpoint,
             teacher_model=chosen.teacher_model,
-            teacher_api_key=chosen.teacher_api_key.get_secret_value(),
+            teacher_api_key=_api_key(chosen),
         ),
         store=ModelStore(loaded.paths.models),
         cache=loaded.paths.cache,
         name=name,
     )
+
+
+def _api_key(chosen: ModelChoices) -> str:
+    """The key for the teacher's server: the one given, else the first line of the file that is named."""
+    given = chosen.teacher_api_key.get_secret_value()
+    if given or not chosen.teacher_api_key_file:
+        return given
+    path = Path(chosen.teacher_api_key_file).expanduser()
+    try:
+        return path.read_text(encoding="utf-8").partition("\n")[0].strip()
+    except (OSError, UnicodeDecodeError) as error:
+        hint = "check the setting models.teacher_api_key_file"
+        raise ConfigError(f"cannot read the key of the teacher's server in {path}", hint=hint) from error
 
 
 def taxonomy_path(loaded: Loaded) -> Path:

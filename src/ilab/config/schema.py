@@ -36,11 +36,16 @@ class ModelChoices(BaseModel, extra="forbid", frozen=True):
     judge: str = EMBEDDED
     """Model that compares answers."""
     teacher_endpoint: str = ""
-    """URL of an OpenAI-compatible server that is the teacher; empty starts one for the teacher model."""
+    """URL of an OpenAI-compatible server that is the teacher, or several of the same model with commas between them.
+
+    Empty starts one for the teacher model.
+    """
     teacher_model: str = ""
     """Name of the model at the teacher's server; empty takes the only one."""
     teacher_api_key: SecretStr = SecretStr("")
     """Key for the teacher's server; better kept in the environment than in the file."""
+    teacher_api_key_file: str = ""
+    """File whose first line is that key; used where none is given."""
 
 
 class Config(BaseModel, extra="forbid", frozen=True):

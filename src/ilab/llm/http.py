@@ -70,20 +70,11 @@ class HttpChatModel:
 
     def chat(self, messages: Sequence[Message], params: GenerationParams) -> Completion:
         """Answer `messages`. Raises `TeacherError` when the server refuses, or keeps failing."""
-        answer = self._transport.post("chat/completions", self._body(messages, params))
-        try:
-            choice = answer["choices"][0]
-            text = choice["message"].get("content") or ""
-        except (KeyError, IndexError, TypeError, AttributeError) as error:
-            raise TeacherError(f"{self.base_url} sent an answer without a message") from error
-        usage = answer.get("usage") or {}
-        return Completion(
-            text=text,
-            finish_reason=str(choice.get("finish_reason") or "stop"),
-            prompt_tokens=int(usage.get("prompt_tokens") or 0),
-            cached_tokens=_cached_tokens(answer, usage),
-            completion_tokens=int(usage.get("completion_tokens") or 0),
-        )
+        return self._transport.call(lambda: self.chat_once(messages, params))
+
+    def chat_once(self, messages: Sequence[Message], params: GenerationParams) -> Completion:
+        """Answer `messages` in one try, for callers that try again on their own. Raises `retry.TryError`."""
+        return self._transport.post_once("chat/completions", self._body(messages, params), _completion)
 
     def stream(self, messages: Sequence[Message], params: GenerationParams) -> Iterator[str]:
         """The answer in pieces. Closing the iterator cancels the request on the server."""
@@ -159,6 +150,22 @@ class HttpTokenScorer:
     def close(self) -> None:
         """Close the connections."""
         self._transport.close()
+
+
+def _completion(answer: Any) -> Completion:
+    """The answer out of its JSON. Raises `ValueError` where there is none."""
+    try:
+        choice = answer["choices"][0]
+        usage = answer.get("usage") or {}
+        return Completion(
+            text=str(choice["message"].get("content") or ""),
+            finish_reason=str(choice.get("finish_reason") or "stop"),
+            prompt_tokens=int(usage.get("prompt_tokens") or 0),
+            cached_tokens=_cached_tokens(answer, usage),
+            completion_tokens=int(usage.get("completion_tokens") or 0),
+        )
+    except (KeyError, IndexError, TypeError, AttributeError) as error:
+        raise ValueError("there is no message in it") from error
 
 
 def _batches(order: Sequence[int], requests: Sequence[ScoreRequest]) -> Iterator[list[int]]:

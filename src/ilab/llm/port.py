@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from ilab.errors import TeacherError
 from ilab.records.messages import Message
 
 
@@ -26,20 +27,35 @@ class GenerationParams:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completion:
-    """An answer with its cost in tokens; `cached_tokens` of the prompt were not computed again."""
+    """An answer with its cost in tokens; `cached_tokens` of the prompt were not computed again.
+
+    A `remembered` answer was given before: nobody was asked this time, and the tokens were spent then.
+    """
 
     text: str
     finish_reason: str = "stop"
     prompt_tokens: int = 0
     cached_tokens: int = 0
     completion_tokens: int = 0
+    remembered: bool = False
+
+
+class RequestRefused(TeacherError):
+    """The model does not take this very request; others may do."""
+
+
+class ContextExceeded(RequestRefused):
+    """Prompt and answer together would be longer than the model's context."""
 
 
 class ChatModel(Protocol):
     """Answers a conversation."""
 
     def chat(self, messages: Sequence[Message], params: GenerationParams) -> Completion:
-        """Answer `messages`. Raises `TeacherError` when the model cannot be reached after retries."""
+        """Answer `messages`. Raises `TeacherError` when the model cannot be reached after retries.
+
+        `RequestRefused`, a kind of it, says that the fault lies with this request.
+        """
 
     def stream(self, messages: Sequence[Message], params: GenerationParams) -> Iterator[str]:
         """The same answer in pieces, as they are made."""

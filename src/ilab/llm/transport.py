@@ -1,10 +1,10 @@
-"""HTTP to a model server: one client, retries with back-off, and errors in plain words."""
+"""HTTP to a model server: one client, and errors in plain words. When to try again is told by `ilab.llm.retry`."""
 
 from __future__ import annotations
 
 import ipaddress
 import json
-import random
+import re
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -18,10 +18,14 @@ from urllib.parse import urlsplit, urlunsplit
 import httpx
 
 from ilab.errors import ConfigError, TeacherError
+from ilab.llm import retry
+from ilab.llm.port import ContextExceeded, RequestRefused
+from ilab.llm.retry import TryError
 
-LONGEST_PAUSE = 60.0
-"""Seconds that we wait at most before a retry, whatever the server asks for."""
-_FIRST_PAUSE = 0.25
+_REFUSED = (400, 413, 422)
+"""Statuses by which a server refuses one request, while others may do."""
+_BUSY = (429, 503, 504)
+_CONTEXT = re.compile(r"context.{0,20}(?:length|size|window)|exceeds? the (?:available )?context|too many tokens", re.I)
 _CONNECT_TIMEOUT = 10.0
 _REAP_TIME = 0.2
 """Seconds between the end of an engine's connections and the moment when its exit can be seen."""
@@ -74,19 +78,26 @@ class Transport:
 
     def get(self, path: str) -> Any:
         """The JSON at `path`."""
-        return self._call(lambda: self._json(self._client.get(path)))
+        return self.call(lambda: self.attempt(lambda: self._json(self._client.get(path))))
 
     def post(self, path: str, body: Mapping[str, Any]) -> Any:
         """The JSON that the server answers to `body`."""
-        return self._call(lambda: self._json(self._client.post(path, json=body)))
+        return self.call(lambda: self.post_once(path, body, lambda answer: answer))
+
+    def post_once(self, path: str, body: Mapping[str, Any], read: Callable[[Any], Result]) -> Result:
+        """What `read` makes of the answer to `body`, tried once. Raises `TryError`, or `RequestRefused`.
+
+        `read` raises `ValueError` for JSON that is no answer; another try may bring a better one.
+        """
+        return self.attempt(lambda: read(self._json(self._client.post(path, json=body))), garbage_passes=True)
 
     def events(self, path: str, body: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         """The server-sent events that answer `body`; retried until the first one has come. Closing it cancels."""
-        manager = self._call(lambda: self._open(path, body))
+        manager = self.call(lambda: self.attempt(lambda: self._open(path, body)))
         try:
             with manager as response, self._plain_errors():
                 yield from _parse_events(response.iter_bytes())
-        except _TryError:
+        except TryError:
             time.sleep(_REAP_TIME)
             self._watch()
             raise
@@ -106,24 +117,21 @@ class Transport:
             raise httpx.HTTPStatusError("", request=response.request, response=response)
         return response.json()
 
-    def _call(self, once: Callable[[], Result]) -> Result:
-        """Try `once`, then again after growing pauses while the failure may pass."""
-        attempt = 0
-        while True:
-            try:
-                with self._plain_errors():
-                    return once()
-            except _TryError as failure:
-                self._watch()
-                if not failure.passing or attempt >= self.retries:
-                    tries = f" after {attempt + 1} tries" if attempt else ""
-                    raise TeacherError(failure.message + tries, hint=failure.hint) from failure.__cause__
-                time.sleep(_pause(attempt, failure.wait))
-                self._watch()
-                attempt += 1
+    def call(self, once: Callable[[], Result]) -> Result:
+        """`once()`, and again while its failures may pass."""
+        return retry.call(once, retries=self.retries, watch=self._watch)
+
+    def attempt(self, once: Callable[[], Result], *, garbage_passes: bool = False) -> Result:
+        """`once()` with errors in plain words; when it fails, `watch` may know a better reason."""
+        try:
+            with self._plain_errors(garbage_passes=garbage_passes):
+                return once()
+        except TryError:
+            self._watch()
+            raise
 
     @contextmanager
-    def _plain_errors(self) -> Iterator[None]:
+    def _plain_errors(self, *, garbage_passes: bool = False) -> Iterator[None]:
         try:
             yield
         except httpx.HTTPStatusError as error:
@@ -131,36 +139,31 @@ class Transport:
         except httpx.TimeoutException as error:
             message = f"{self.shown_url} did not answer within {self.timeout:g} s"
             hint = "the model may be too slow for this request: allow more time, or run fewer requests at once"
-            raise _TryError(message, hint=hint, passing=True) from error
+            raise TryError(message, hint=hint, passing=True, busy=True) from error
         except httpx.TransportError as error:
             certificate = "CERTIFICATE_VERIFY_FAILED" in str(error)
             hint = "name the certificate authority of the server" if certificate else "is a model server running there?"
-            raise _TryError(
+            raise TryError(
                 f"cannot reach {self.shown_url}: {_reason(error)}", hint=hint, passing=not certificate
             ) from error
         except ValueError as error:
-            message = f"{self.shown_url} does not answer in JSON: {error}"
-            raise _TryError(message, hint="the address must be of an OpenAI-compatible server") from error
+            message = f"{self.shown_url} does not answer as a model server does: {error}"
+            hint = "the address must be of an OpenAI-compatible server"
+            raise TryError(message, hint=hint, passing=garbage_passes) from error
 
-    def _refusal(self, response: httpx.Response) -> _TryError:
-        status = response.status_code
-        message = f"{self.shown_url} answers {status}: {_server_message(response)}"
+    def _refusal(self, response: httpx.Response) -> TeacherError:
+        status, said = response.status_code, _server_message(response)
+        message = f"{self.shown_url} answers {status}: {said}"
+        if status in _REFUSED:
+            return ContextExceeded(message) if _CONTEXT.search(said) else RequestRefused(message)
         hints = {401: "check the API key", 403: "check the API key", 404: "check the address and the model name"}
-        return _TryError(
+        return TryError(
             message,
             hint=hints.get(status, ""),
             passing=status in (408, 429) or status >= 500,
+            busy=status in _BUSY,
             wait=_retry_after(response),
         )
-
-
-class _TryError(TeacherError):
-    """One failed try: `passing` when another try may do better, `wait` the seconds that the server asks for."""
-
-    def __init__(self, message: str, *, hint: str = "", passing: bool = False, wait: float | None = None) -> None:
-        super().__init__(message, hint=hint)
-        self.passing = passing
-        self.wait = wait
 
 
 class _OpenStream:
@@ -251,12 +254,6 @@ def _retry_after(response: httpx.Response) -> float | None:
     if when.tzinfo is None:
         when = when.replace(tzinfo=UTC)
     return max(0.0, (when - datetime.now(UTC)).total_seconds())
-
-
-def _pause(attempt: int, asked: float | None) -> float:
-    """Seconds to wait: what the server asked for, else doubling from 0.25; jitter keeps callers apart."""
-    pause = _FIRST_PAUSE * 2**attempt if asked is None else asked
-    return min(LONGEST_PAUSE, pause * random.uniform(1.0, 1.5))
 
 
 def _reason(error: httpx.TransportError) -> str:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import filecmp
 import json
-from collections.abc import Iterable
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,15 +17,23 @@ import yaml
 
 from ilab.base import atomic, clock, jsonl
 from ilab.evaluation.questions import Fact, QuestionSet
+from ilab.mixing import reference_files
+from ilab.mixing.reference_files import NodeFiles
 from ilab.pipeline import generate
 from ilab.pipeline.baseline import Proof, load_proof
 from ilab.pipeline.job import Job
-from ilab.pipeline.mix import mix
-from ilab.pipeline.prepare import prepare
+from ilab.pipeline.mix import divide, mix
+from ilab.pipeline.prepare import Prepared, prepare
+from ilab.records.reviews import FILE as REVIEWS
+from ilab.records.reviews import Reviews
+from ilab.records.samples import Sample
 from ilab.runs.folder import RunFolder
 
 _KNOWLEDGE = "knowledge_train_msgs"
 _QUESTIONS = "heldout_questions"
+_KNOWLEDGE_RECIPE, _SKILLS_RECIPE = "knowledge_recipe", "skills_recipe"
+_NODES = "node_datasets"
+_YAML = (_QUESTIONS, _KNOWLEDGE_RECIPE, _SKILLS_RECIPE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,10 +50,14 @@ class Dataset:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
-    """The training files of a run, and the questions about the facts that were held out of them, if there are any."""
+    """The training files of a run, and the questions about the facts that were held out of them, if there are any.
+
+    `recipes` mix the files of the leaves, for those who want another mix than that of `files`.
+    """
 
     files: list[Path]
     questions: Path | None
+    recipes: list[Path]
 
 
 def make(run: RunFolder, job: Job, out: Path) -> Published:
@@ -50,41 +66,98 @@ def make(run: RunFolder, job: Job, out: Path) -> Published:
     generated = generate.generate(run, job, prepared)
     proof = load_proof(job, generated / "samples.jsonl")
     mixed = mix(run, job, prepared, generated, None, proof)
-    return publish(mixed, generated, job, out, proof=proof)
+    return publish(mixed, prepared, generated, job, out, proof=proof, reviews=Reviews(run.folder / REVIEWS))
 
 
-def publish(mixed: Path, generated: Path, job: Job, out: Path, *, proof: Proof) -> Published:
+def publish(
+    mixed: Path,
+    prepared: Prepared,
+    generated: Path,
+    job: Job,
+    out: Path,
+    *,
+    proof: Proof,
+    reviews: Reviews | None = None,
+) -> Published:
     """Write the files of a run to `out`, or find them there when they were published before.
 
-    knowledge_train_msgs_*, skills_train_msgs_*, messages_<student>_*.jsonl; and heldout_questions_*.yaml when facts
-    were held out for want of a hand-written questions file.
+    knowledge_train_msgs_*, skills_train_msgs_*, messages_<student>_*.jsonl; heldout_questions_*.yaml when facts were
+    held out for want of a hand-written questions file; node_datasets_*/ with the files of each leaf, and
+    knowledge_recipe_*, skills_recipe_*.yaml that mix them.
+
+    The recipes do not make the two train_msgs files: those are our own mix, in which every fact is asked for in many
+    wordings and the document stands as text to read, and models learn more from it. The files of the leaves are the
+    reference's, for recipes and programs that were written for those. Both come from the same samples, without those
+    that are held out.
     """
     student = Path(job.models.student.replace("://", "-").replace("==", "-")).name
-    contents = {
-        f"messages_{student}": _messages(generated / "samples.jsonl"),
+    samples = [Sample.from_json(row) for row in jsonl.read(generated / "samples.jsonl")]
+    train, _ = divide(samples, proof, job, reviews)
+    fixed = {
+        f"messages_{student}": _messages(train),
         "skills_train_msgs": (mixed / "phase2.jsonl").read_bytes(),
         **({_QUESTIONS: _questions(proof.document)} if proof.generated and proof.document else {}),
         # The last one to be written: a set without it was broken off, and is not taken for a published one.
         _KNOWLEDGE: (mixed / "phase1.jsonl").read_bytes(),
     }
-    stamp = _published(out, contents) or _fresh_stamp(out)
-    paths = {stem: _path(out, stem, stamp) for stem in contents}
+    with _beside(out) as nodes:
+        settings = job.mixing
+        names = reference_files.write(
+            nodes, train, prepared.chunks(), system_prompt=settings.system_prompt, seed=settings.seed
+        )
+        stamp = _published(out, fixed, names, job, nodes) or _fresh_stamp(out)
+        contents = _recipes(names, stamp, job) | fixed
+        paths = {stem: _path(out, stem, stamp) for stem in contents}
+        if not _nodes_of(out, stamp).exists():
+            nodes.replace(_nodes_of(out, stamp))
+            atomic.sync_folder(out)
     for stem, path in paths.items():
         if not path.exists():
             atomic.write_bytes(path, contents[stem])
     questions = paths.pop(_QUESTIONS, None)
-    return Published(files=sorted(paths.values()), questions=questions)
+    recipes = [paths.pop(stem) for stem in (_KNOWLEDGE_RECIPE, _SKILLS_RECIPE) if stem in paths]
+    return Published(files=sorted(paths.values()), questions=questions, recipes=recipes)
+
+
+@contextmanager
+def _beside(out: Path) -> Iterator[Path]:
+    """A hidden folder in `out` to fill; removed at the end, unless it was given its name by then."""
+    folder = out / f".{_NODES}.{os.getpid()}.tmp"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _recipes(names: NodeFiles, stamp: str, job: Job) -> dict[str, bytes]:
+    """The recipes as files; none that mixes nothing."""
+    wanted = {_KNOWLEDGE_RECIPE: names.knowledge, _SKILLS_RECIPE: names.skills}
+    prompt = job.mixing.system_prompt
+    return {
+        stem: reference_files.recipe(files, folder=f"{_NODES}_{stamp}", system_prompt=prompt).encode()
+        for stem, files in wanted.items()
+        if files
+    }
+
+
+def _nodes_of(out: Path, stamp: str) -> Path:
+    return out / f"{_NODES}_{stamp}"
 
 
 def _path(out: Path, stem: str, stamp: str) -> Path:
-    return out / f"{stem}_{stamp}.{'yaml' if stem == _QUESTIONS else 'jsonl'}"
+    return out / f"{stem}_{stamp}.{'yaml' if stem in _YAML else 'jsonl'}"
 
 
-def _published(out: Path, contents: dict[str, bytes]) -> str:
+def _published(out: Path, fixed: dict[str, bytes], names: NodeFiles, job: Job, nodes: Path) -> str:
     """The stamp of the files in `out` with just these contents; empty where there are none."""
     for file in sorted(out.glob(f"{_KNOWLEDGE}_*.jsonl")):
         stamp = file.stem.removeprefix(f"{_KNOWLEDGE}_")
-        if all(_holds(_path(out, stem, stamp), content) for stem, content in contents.items()):
+        contents = _recipes(names, stamp, job) | fixed
+        if all(_holds(_path(out, stem, stamp), content) for stem, content in contents.items()) and _same_files(
+            nodes, _nodes_of(out, stamp)
+        ):
             return stamp
     return ""
 
@@ -93,18 +166,28 @@ def _holds(path: Path, content: bytes) -> bool:
     return path.is_file() and path.stat().st_size == len(content) and path.read_bytes() == content
 
 
+def _same_files(one: Path, other: Path) -> bool:
+    """Whether two folders hold files of the same names and contents."""
+    if not other.is_dir():
+        return False
+    names = {path.name for path in one.iterdir()}
+    return names == {path.name for path in other.iterdir()} and all(
+        filecmp.cmp(one / name, other / name, shallow=False) for name in names
+    )
+
+
 def _fresh_stamp(out: Path) -> str:
     """The present moment; with a number when another run published in the same second."""
     moment = stamp = clock.file_stamp()
     number = 1
-    while any(out.glob(f"*_{stamp}.*")):
+    while any(out.glob(f"*_{stamp}")) or any(out.glob(f"*_{stamp}.*")):
         number += 1
         stamp = f"{moment}-{number}"
     return stamp
 
 
-def _messages(samples: Path) -> bytes:
-    return "".join(jsonl.dumps(_message(row)) + "\n" for row in jsonl.read(samples)).encode()
+def _messages(samples: Iterable[Sample]) -> bytes:
+    return "".join(jsonl.dumps(_message(sample.to_json())) + "\n" for sample in samples).encode()
 
 
 def _message(row: dict[str, Any]) -> dict[str, Any]:
@@ -133,9 +216,10 @@ def _asked_once(facts: Iterable[Fact]) -> Iterable[Fact]:
 
 
 def listed(folder: Path) -> list[Dataset]:
-    """Every training file below `folder`, newest first."""
+    """Every training file below `folder`, newest first; what is still being written is hidden."""
     found = folder.rglob("*.jsonl") if folder.exists() else ()
-    return _newest_first(_dataset(path, below=folder) for path in found)
+    whole = (path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts))
+    return _newest_first(_dataset(path, below=folder) for path in whole)
 
 
 def of_runs(runs: Path) -> list[Dataset]:

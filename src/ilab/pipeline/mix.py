@@ -15,6 +15,9 @@ from ilab.pipeline.baseline import Proof
 from ilab.pipeline.job import Job
 from ilab.pipeline.prepare import Prepared
 from ilab.records.chunks import Chunk
+from ilab.records.reviews import FILE as REVIEWS
+from ilab.records.reviews import REJECTED as REVIEWED_OUT
+from ilab.records.reviews import Reviews
 from ilab.records.samples import Sample
 from ilab.runs.folder import RunFolder
 from ilab.runs.stage import StageBox, run_stage
@@ -24,12 +27,14 @@ from ilab.sdg import restatements, statements, wordings
 def mix(run: RunFolder, job: Job, prepared: Prepared, generated: Path, replay: Path | None, proof: Proof) -> Path:
     """The stage's folder, with phase1.jsonl, phase2.jsonl, heldout.jsonl.
 
-    `replay` is the file of the untrained student's own answers; None where none were asked for.
+    `replay` is the file of the untrained student's own answers; None where none were asked for. What a person decided
+    about the samples counts: rejected ones are left out, edited answers replace the old ones.
     """
+    reviews = Reviews(run.folder / REVIEWS)
 
     def work(box: StageBox) -> Mapping[str, Any]:
         samples = [Sample.from_json(row) for row in jsonl.read(generated / "samples.jsonl")]
-        train, held = divide(samples, proof, job)
+        train, held = divide(samples, proof, job, reviews)
         jsonl.write(box.folder / "heldout.jsonl", [{**sample.to_json(), "reason": reason} for sample, reason in held])
         chunks = prepared.chunks()
         keep = [
@@ -58,6 +63,8 @@ def mix(run: RunFolder, job: Job, prepared: Prepared, generated: Path, replay: P
     }
     if job.evaluation.questions:
         inputs["questions"] = Path(job.evaluation.questions)
+    if reviews.path.exists():
+        inputs["reviews"] = reviews.path
     return run_stage(run, "04-mix", settings=job.mixing, inputs=inputs, work=work, version=3)
 
 
@@ -72,18 +79,23 @@ def statements_of(chunks: Sequence[Chunk]) -> list[tuple[list[str], str]]:
     return found
 
 
-def divide(samples: list[Sample], proof: Proof, job: Job) -> tuple[list[Sample], list[tuple[Sample, str]]]:
+def divide(
+    samples: list[Sample], proof: Proof, job: Job, reviews: Reviews | None = None
+) -> tuple[list[Sample], list[tuple[Sample, str]]]:
     """(to train, held out with the reason).
 
     With a hand-written question file: rows that repeat a held-out question, or that give the answer of a fact marked
-    `untaught`. Without one: a share of the generated facts.
+    `untaught`. Without one: a share of the generated facts. Rows that a person rejected are held out too.
     """
     document = proof.document
     if document is None:
-        return samples, []
+        return _reviewed(samples, reviews)
     if proof.generated:
+        # before the review: the questions of the proof were chosen among the same rows as they were generated
         train, held = split.by_fact(samples, share=job.mixing.heldout_share, seed=job.mixing.seed)
-        return train, [(sample, "held out for the proof") for sample in held]
+        train, refused = _reviewed(train, reviews)
+        return train, [*((sample, "held out for the proof") for sample in held), *refused]
+    samples, refused = _reviewed(samples, reviews)
     withheld = [fact.answer for fact in document if fact.tier == "untaught"]
     asked = [question for fact in document for question in fact.questions]
     reasons = [
@@ -91,4 +103,12 @@ def divide(samples: list[Sample], proof: Proof, job: Job) -> tuple[list[Sample],
         for sample in samples
     ]
     pairs = list(zip(samples, reasons, strict=True))
-    return [sample for sample, reason in pairs if not reason], [pair for pair in pairs if pair[1]]
+    return [sample for sample, reason in pairs if not reason], [*(pair for pair in pairs if pair[1]), *refused]
+
+
+def _reviewed(samples: list[Sample], reviews: Reviews | None) -> tuple[list[Sample], list[tuple[Sample, str]]]:
+    """(the samples as a person left them, the rejected ones with that reason)."""
+    if reviews is None:
+        return samples, []
+    refused = [(sample, REVIEWED_OUT) for sample in samples if reviews.rejected(sample)]
+    return list(reviews.apply(samples)), refused

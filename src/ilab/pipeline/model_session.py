@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,14 +13,21 @@ from ilab.base.report import Reporter
 from ilab.documents.tokens import Estimate, TokenCounter, Tokenized
 from ilab.errors import MissingError, TeacherError
 from ilab.evaluation.contrast import Prompts
-from ilab.llm import chat_templates
+from ilab.llm import chat_templates, endpoints
+from ilab.llm.budget import Budgeted
+from ilab.llm.endpoints import Endpoints
 from ilab.llm.http import HttpChatModel
+from ilab.llm.limit import Limit
 from ilab.llm.port import ChatModel, TokenScorer
 from ilab.models import embedded
 from ilab.pipeline.job import Job, Models
 from ilab.records.models import ModelDir
+from ilab.serving import launch
 from ilab.serving.engine import start_engine
 from ilab.serving.settings import ServeSettings
+
+_FLAG = "--teacher-model"
+"""How a user names the model at an endpoint."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,51 +90,69 @@ def answering(model: ModelDir, *, settings: ServeSettings, folder: Path) -> Iter
 
 @contextmanager
 def teacher(job: Job, *, folder: Path, report: Reporter) -> Iterator[ChatModel]:
-    """The teacher: the endpoint if the job names one, else a private engine."""
+    """The teacher: the endpoints if the job names some, else a private engine.
+
+    At most `sdg.workers` requests are in flight, fewer while the teacher is too busy.
+    """
+    limit = Limit(job.sdg.workers)
     if job.models.teacher_endpoint:
-        client = _endpoint(job.models)
+        chosen = job.models
+        servers = endpoints.connect(
+            _urls(chosen), model=chosen.teacher_model, flag=_FLAG, api_key=chosen.teacher_api_key, limit=limit
+        )
         try:
-            client.choose()
-            yield client
+            yield Budgeted(servers, context=0)
         finally:
-            client.close()
+            servers.close()
         return
-    with answering(chat_form(job, job.models.teacher, report), settings=job.serving, folder=folder) as model:
-        yield model
+    model = chat_form(job, job.models.teacher, report)
+    context = launch.resources(model, job.serving, 1).context
+    with start_engine(model, settings=job.serving, folder=folder, need="chat") as engine:
+        yield Budgeted(Endpoints([engine.chat_model()], limit=limit), context=context)
 
 
-def _endpoint(models: Models) -> HttpChatModel:
-    return HttpChatModel(
-        models.teacher_endpoint, model=models.teacher_model, flag="--teacher-model", api_key=models.teacher_api_key
-    )
+def _urls(models: Models) -> list[str]:
+    """The addresses of the teacher's servers: one, or several with commas between them."""
+    urls = list(dict.fromkeys(part.strip() for part in models.teacher_endpoint.split(",") if part.strip()))
+    return urls or [models.teacher_endpoint]
 
 
 def teacher_identity(job: Job, report: Reporter, *, note: Path) -> str:
     """What names the teacher in stage keys: its content, or the endpoint's address and the model's name there.
 
-    Without a name the endpoint is asked for the only one. That name is kept in the file `note`, so that what is
-    finished still counts while the endpoint is away.
+    Of several endpoints the first one counts: the others serve the same model, and may come and go. Without a name the
+    endpoints are asked for the only one. That name is kept in the file `note`, so that what is finished still counts
+    while they are away.
     """
     if not job.models.teacher_endpoint:
         return identity(chat_form(job, job.models.teacher, report))
-    client = _endpoint(job.models)
+    clients = [
+        HttpChatModel(url, model=job.models.teacher_model, flag=_FLAG, api_key=job.models.teacher_api_key)
+        for url in _urls(job.models)
+    ]
     try:
-        name = job.models.teacher_model or _only_model(client, note)
+        name = job.models.teacher_model or _only_model(clients, note)
     finally:
-        client.close()
-    return f"{client.base_url} {name}"
+        for client in clients:
+            client.close()
+    return f"{clients[0].base_url} {name}"
 
 
-def _only_model(client: HttpChatModel, note: Path) -> str:
-    try:
-        name = client.choose()
-    except TeacherError:
-        noted: dict[str, str] = json.loads(note.read_text(encoding="utf-8")) if note.exists() else {}
-        if client.base_url in noted:
-            return noted[client.base_url]
-        raise
-    atomic.write_json(note, {client.base_url: name})
-    return name
+def _only_model(clients: Sequence[HttpChatModel], note: Path) -> str:
+    """The only model of the first server that answers; the one noted while none does."""
+    failures: list[TeacherError] = []
+    for client in clients:
+        try:
+            name = client.choose()
+        except TeacherError as error:
+            failures.append(error)
+            continue
+        atomic.write_json(note, {clients[0].base_url: name})
+        return name
+    noted: dict[str, str] = json.loads(note.read_text(encoding="utf-8")) if note.exists() else {}
+    if clients[0].base_url in noted:
+        return noted[clients[0].base_url]
+    raise failures[0]
 
 
 @contextmanager

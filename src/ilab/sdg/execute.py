@@ -1,16 +1,18 @@
-"""Run a flow unit by unit (a chunk, or a skill leaf); finished units are reused, so a killed run loses one unit.
+"""Run a flow: units (a chunk, or a skill leaf) side by side, each stored when it is finished, and reused later.
 
     out/shards/<unit digest>.json    rows kept and rejected of one unit, and the teacher tokens it cost
     out/samples.jsonl                every sample that is kept, the user's own seeds included
     out/rejected.jsonl               every row that was not, with the reason
     out/funnel.json                  counts by path and reason, and the tokens spent
 
-A unit's digest covers its rows, the blocks, and the settings; a shard of other inputs can never be reused.
+A unit's digest covers its rows, the blocks, and the settings; a shard of other inputs can never be reused. The files
+are put together in the order of the plan, whatever unit was finished first.
 """
 
 from __future__ import annotations
 
 import json
+import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,30 +22,24 @@ from typing import Any
 from ilab.base import atomic, digest, jsonl, lazy
 from ilab.base.report import Reporter
 from ilab.errors import NothingGenerated
-from ilab.llm.port import ChatModel, TokenScorer
+from ilab.llm.pool import Pool, run_ordered
+from ilab.llm.port import ChatModel, ScoreRequest, TokenScore, TokenScorer
 from ilab.records import seeds as seed_kinds
 from ilab.records.chunks import Chunk
 from ilab.records.messages import Message
 from ilab.records.samples import Sample
 from ilab.records.seeds import Seed
+from ilab.sdg import pilot
 from ilab.sdg.blocks.base import BLOCKS, Block, Tools
-from ilab.sdg.flow import BlockSpec, Flow
+from ilab.sdg.flow import Flow
 from ilab.sdg.row import Box, Row, to_sample
 from ilab.sdg.settings import SdgSettings
+from ilab.sdg.units import Unit, in_turn, plan
 
-VERSION = 2
+VERSION = 3
 """Raised when blocks change what they make of the same input."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unit:
-    """What is generated, checked and stored at once: one chunk, or one skill leaf, on one path."""
-
-    name: str
-    path: str
-    rows: tuple[Row, ...]
-    blocks: tuple[BlockSpec, ...]
-    seeds: tuple[Seed, ...]
+_AHEAD = 2
+"""Units in work for each request in flight: while some wait for the judge, others keep the teacher busy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,58 +64,101 @@ def generate(
 ) -> dict[str, Any]:
     """Generate samples into `out`; return the funnel. Raises `NothingGenerated` when no unit yields a row."""
     units = plan(seeds, chunks, flow=flow)
-    for number, unit in enumerate(units):
-        report.progress("units", number, len(units), unit=f"{unit.path} of {unit.name}")
-        _shard(unit, models, settings, out / "shards")
-    report.progress("units", len(units), len(units))
+    folder = out / "shards"
+    first, others = pilot.parted(in_turn(units))
+    workshop = _Workshop(models, settings, folder)
+    done = 0
+
+    def tell(unit: Unit) -> None:
+        nonlocal done
+        done += 1
+        report.progress("units", done, len(units), unit=f"{unit.path} of {unit.name}")
+
+    report.progress("units", 0, len(units))
+    try:
+        workshop.finish(first, tell)
+        pilot.check([(unit, _stored(_path(unit, models, settings, folder))) for unit in first], report)
+        workshop.finish(others, tell)
+    finally:
+        workshop.close()
     return _collect(seeds, units, models, settings, out)
 
 
-def plan(seeds: Sequence[Seed], chunks: Sequence[Chunk], *, flow: Flow) -> list[Unit]:
-    """The units of work, in a fixed order: every path of every chunk, then every path of every skill leaf."""
-    found = []
-    for name, blocks in flow.paths(seed_kinds.KNOWLEDGE).items():
-        for chunk in chunks:
-            own = tuple(seed for seed in seeds if seed.leaf == chunk.leaf)
-            row = {**chunk.to_json(), "chunk": chunk.id, "kind": seed_kinds.KNOWLEDGE, "origin": name}
-            found.append(Unit(name=chunk.id, path=name, rows=(row,), blocks=tuple(blocks), seeds=own))
-    for kind in (seed_kinds.GROUNDED_SKILL, seed_kinds.FREEFORM_SKILL):
-        leaves = sorted({seed.leaf for seed in seeds if seed.kind == kind})
-        for name, blocks in flow.paths(kind).items():
-            for leaf in leaves:
-                own = tuple(seed for seed in seeds if seed.leaf == leaf and seed.kind == kind)
-                skill: Row = {"leaf": leaf, "kind": kind, "origin": name, "task": own[0].subject}
-                found.append(Unit(name=leaf, path=name, rows=(skill,), blocks=tuple(blocks), seeds=own))
-    return found
+class _Workshop:
+    """Works out many units at the same time; all of them share the requests to the teacher, and the judge."""
+
+    def __init__(self, models: Models, settings: SdgSettings, folder: Path) -> None:
+        self._models = models
+        self._settings = settings
+        self._folder = folder
+        self._pool = Pool(settings.workers)
+        self._scorer = _OneAtATime(models.scorer)
+
+    def finish(self, units: Sequence[Unit], tell: Callable[[Unit], None]) -> None:
+        """Work out what is not there yet; `tell` hears of each unit. The first error stops the rest."""
+        run_ordered(
+            units,
+            self._finish,
+            workers=self._settings.workers * _AHEAD,
+            on_done=lambda position, _: tell(units[position]),
+        )
+
+    def close(self) -> None:
+        """Send no further requests."""
+        self._pool.close()
+
+    def _finish(self, unit: Unit) -> None:
+        path = _path(unit, self._models, self._settings, self._folder)
+        if path.exists():
+            return
+        tools = Tools(
+            teacher=self._models.teacher,
+            scorer=self._scorer,
+            render=self._models.render,
+            settings=self._settings,
+            seeds=unit.seeds,
+            pool=self._pool,
+        )
+        box = Box()
+        rows = [dict(row) for row in unit.rows]
+        for spec in unit.blocks:
+            block: Block = lazy.resolve(BLOCKS[spec.block])
+            rows = block(rows, box, tools, **spec.options)
+        result = {
+            "kept": [_slim(row) for row in rows],
+            "rejected": [_slim(row) for row in box.rejected],
+            "usage": box.usage.to_json(),
+        }
+        atomic.write_text(path, jsonl.dumps(result))
 
 
-def _shard(unit: Unit, models: Models, settings: SdgSettings, folder: Path) -> dict[str, Any]:
-    """The result of one unit, worked out now or read from an earlier attempt."""
-    path = folder / f"{_digest(unit, models, settings)}.json"
-    if path.exists():
-        stored: dict[str, Any] = json.loads(path.read_bytes())
-        return stored
-    tools = Tools(
-        teacher=models.teacher, scorer=models.scorer, render=models.render, settings=settings, seeds=unit.seeds
-    )
-    box = Box()
-    rows = [dict(row) for row in unit.rows]
-    for spec in unit.blocks:
-        block: Block = lazy.resolve(BLOCKS[spec.block])
-        rows = block(rows, box, tools, **spec.options)
-    result = {
-        "kept": [_slim(row) for row in rows],
-        "rejected": [_slim(row) for row in box.rejected],
-        "usage": box.usage.to_json(),
-    }
-    atomic.write_text(path, jsonl.dumps(result))
-    return result
+class _OneAtATime:
+    """The judge, for one unit at a time: it computes on this machine, and its time-outs must not count the queue."""
+
+    def __init__(self, scorer: TokenScorer) -> None:
+        self._scorer = scorer
+        self._lock = threading.Lock()
+
+    def score(self, requests: Sequence[ScoreRequest]) -> list[list[TokenScore]]:
+        """The scores of `requests`."""
+        with self._lock:
+            return self._scorer.score(requests)
+
+
+def _stored(path: Path) -> dict[str, Any]:
+    """The shard at `path`."""
+    shard: dict[str, Any] = json.loads(path.read_bytes())
+    return shard
+
+
+def _path(unit: Unit, models: Models, settings: SdgSettings, folder: Path) -> Path:
+    return folder / f"{_digest(unit, models, settings)}.json"
 
 
 def _digest(unit: Unit, models: Models, settings: SdgSettings) -> str:
     steps = [{"block": spec.block, **spec.options} for spec in unit.blocks]
     own = [seed.to_json() for seed in unit.seeds]
-    told = settings.model_dump(exclude={"workers"})
+    told = settings.model_dump(exclude={"workers", "journal", "replay"})
     return digest.of_value([VERSION, unit.path, list(unit.rows), steps, own, told, models.identity])[:24]
 
 
@@ -135,7 +174,7 @@ def _collect(
     rejected: list[Row] = []
     usage: Counter[str] = Counter()
     for unit in units:
-        shard = _shard(unit, models, settings, out / "shards")
+        shard = _stored(_path(unit, models, settings, out / "shards"))
         kept += shard["kept"]
         rejected += shard["rejected"]
         usage.update(shard["usage"])

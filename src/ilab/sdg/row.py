@@ -7,7 +7,7 @@ A row is a JSON object. Blocks agree on these keys: `leaf`, `kind`, `chunk` (id)
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ilab.base import digest
@@ -19,15 +19,24 @@ Row = dict[str, Any]
 
 @dataclass(slots=True, kw_only=True)
 class Usage:
-    """Teacher tokens: prompt tokens computed, prompt tokens out of the prefix cache, tokens written, and calls."""
+    """Teacher tokens: prompt tokens computed, prompt tokens out of the prefix cache, tokens written, and calls.
+
+    Answers that were remembered are counted apart: how many, and the tokens that were not spent again.
+    """
 
     computed: int = 0
     cached: int = 0
     written: int = 0
     calls: int = 0
+    remembered: int = 0
+    saved: int = 0
 
     def add(self, completion: Completion) -> None:
         """Count one answer."""
+        if completion.remembered:
+            self.remembered += 1
+            self.saved += completion.prompt_tokens + completion.completion_tokens
+            return
         self.computed += completion.prompt_tokens - completion.cached_tokens
         self.cached += completion.cached_tokens
         self.written += completion.completion_tokens
@@ -35,7 +44,7 @@ class Usage:
 
     def to_json(self) -> dict[str, int]:
         """The counts as JSON."""
-        return {name: getattr(self, name) for name in ("computed", "cached", "written", "calls")}
+        return asdict(self)
 
 
 @dataclass(slots=True, kw_only=True)

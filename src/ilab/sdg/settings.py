@@ -21,4 +21,8 @@ class SdgSettings(BaseModel, extra="forbid", frozen=True):
     seed: int = 42
     """Decides every random choice; the same seed and inputs give the same samples."""
     workers: int = Field(8, ge=1, json_schema_extra=OUTSIDE_KEY)
-    """Requests to the teacher in flight at the same time."""
+    """Most requests to the teacher in flight at the same time; fewer while it is too busy."""
+    journal: str = Field("", json_schema_extra=OUTSIDE_KEY)
+    """File that keeps the teacher's answers, so that nothing is asked twice; empty takes one that all runs share."""
+    replay: bool = Field(False, json_schema_extra=OUTSIDE_KEY)
+    """Ask no teacher: take every answer from the journal, and fail at the first that is not there."""

@@ -209,8 +209,8 @@ def test_the_funnel_adds_up_from_generated_to_trained() -> None:
     for row in rows:
         assert row.kind != "total" or rest in (0, row.count), "a total is the one before less what was lost"
         rest = row.count if row.kind == "total" else rest - row.count if row.kind == "lost" else rest
-    assert [row.label for row in rows if row.kind == "lost"][:3] == ["b", "a", "withheld for the proof: asked"]
-    assert "| less: withheld for the proof: asked | -74 |" in to_markdown(replace(FULL, funnel=rows))
+    assert [row.label for row in rows if row.kind == "lost"][:3] == ["b", "a", "kept out of training: asked"]
+    assert "| less: kept out of training: asked | -74 |" in to_markdown(replace(FULL, funnel=rows))
 
 
 def test_cached_and_computed_prompt_tokens_are_shown_as_numbers() -> None:

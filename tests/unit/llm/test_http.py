@@ -6,97 +6,24 @@ import json
 import socketserver
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.faulty_server import OK, Script, cut_off, handler_for, hang_up, serving, stream_of
 
 from ilab.errors import ConfigError, EngineError, TeacherError
 from ilab.llm.http import HttpChatModel, HttpTokenScorer
-from ilab.llm.port import GenerationParams, ScoreRequest
+from ilab.llm.port import ContextExceeded, GenerationParams, RequestRefused, ScoreRequest
 from ilab.llm.transport import normalise
 from ilab.records.messages import user
 
-OK = {
-    "choices": [{"message": {"role": "assistant", "content": "Ankaa"}, "finish_reason": "length"}],
-    "usage": {"prompt_tokens": 11, "completion_tokens": 3, "prompt_tokens_details": {"cached_tokens": 7}},
-}
-Answer = tuple[int, dict[str, str], Any]
 HELLO = [user("hi")]
 PARAMS = GenerationParams()
 
 
-class Script:
-    """What a test server answers, request by request (the last answer repeats), and what it was asked."""
-
-    def __init__(self, *answers: Answer | Callable[[BaseHTTPRequestHandler], None]) -> None:
-        self.answers = list(answers)
-        self.asked: list[tuple[str, dict[str, Any], dict[str, str]]] = []
-
-    def next(self) -> Answer | Callable[[BaseHTTPRequestHandler], None]:
-        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-
-
-def handler_for(script: Script) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        def address_string(self) -> str:
-            return "local"
-
-        def log_message(self, *_: object) -> None:
-            return
-
-        def answer(self) -> None:
-            body = self.rfile.read(int(self.headers.get("content-length", 0)))
-            script.asked.append((self.path, json.loads(body or b"{}"), dict(self.headers)))
-            step = script.next()
-            if callable(step):
-                step(self)
-                return
-            status, headers, content = step
-            data = content.encode() if isinstance(content, str) else json.dumps(content).encode()
-            self.send_response(status)
-            for name, value in headers.items():
-                self.send_header(name, value)
-            self.send_header("content-length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-        do_GET = do_POST = answer  # noqa: N815 - names that http.server asks for
-
-    return Handler
-
-
-@contextmanager
-def serving(script: Script) -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler_for(script))
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        server.server_close()
-
-
-def stream_of(*pieces: bytes) -> Callable[[BaseHTTPRequestHandler], None]:
-    def send(handler: BaseHTTPRequestHandler) -> None:
-        handler.send_response(200)
-        handler.send_header("content-type", "text/event-stream")
-        handler.end_headers()
-        for piece in pieces:
-            handler.wfile.write(piece)
-            handler.wfile.flush()
-            time.sleep(0.005)
-
-    return send
-
-
 def test_goes_on_after_429_and_500_and_a_lost_connection() -> None:
-    def hang_up(handler: BaseHTTPRequestHandler) -> None:
-        handler.close_connection = True
-
     script = Script((429, {"Retry-After": "0"}, {"error": "slow down"}), (500, {}, "oops"), hang_up, (200, {}, OK))
     with serving(script) as url:
         answer = HttpChatModel(url, model="m").chat(HELLO, GenerationParams(stop=("\n",), temperature=0.5, seed=7))
@@ -121,6 +48,34 @@ def test_a_refusal_is_not_retried_and_carries_the_message_of_the_server() -> Non
     with serving(script) as url, pytest.raises(TeacherError, match=r"400: request \(3031 tokens\) exceeds"):
         HttpChatModel(url, model="m").chat(HELLO, PARAMS)
     assert len(script.asked) == 1
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "request (3031 tokens) exceeds the available context size (2048 tokens), try increasing it",
+        "This model's maximum context length is 4096 tokens. However, you requested 5000 tokens",
+        "the prompt of 70 tokens exceeds the context of 64 tokens",
+    ],
+)
+def test_a_request_that_is_too_long_is_told_from_other_refusals(said: str) -> None:
+    with serving(Script((400, {}, {"error": {"message": said}}))) as url, pytest.raises(ContextExceeded):
+        HttpChatModel(url, model="m").chat(HELLO, PARAMS)
+
+
+def test_a_refusal_for_another_reason_is_no_matter_of_length() -> None:
+    script = Script((422, {}, {"error": "temperature must be below 1"}))
+    with serving(script) as url, pytest.raises(RequestRefused, match="temperature") as caught:
+        HttpChatModel(url, model="m").chat(HELLO, PARAMS)
+    assert not isinstance(caught.value, ContextExceeded)
+
+
+@pytest.mark.parametrize("fault", [cut_off, (200, {}, "<html>"), (200, {}, {"choices": []})])
+def test_an_answer_that_is_cut_off_or_garbage_is_asked_for_again(fault: Any) -> None:
+    script = Script(fault, (200, {}, OK))
+    with serving(script) as url:
+        assert HttpChatModel(url, model="m").chat(HELLO, PARAMS).text == "Ankaa"
+    assert len(script.asked) == 2
 
 
 def test_gives_up_after_the_retries() -> None:
@@ -189,8 +144,8 @@ def test_the_only_model_is_chosen_and_one_of_many_is_not() -> None:
 
 @pytest.mark.parametrize("content", ["<html>", {"choices": []}, [1], {"choices": [{"message": None}]}])
 def test_answers_that_make_no_sense_are_reported(content: Any) -> None:
-    with serving(Script((200, {}, content))) as url, pytest.raises(TeacherError):
-        HttpChatModel(url, model="m").chat(HELLO, PARAMS)
+    with serving(Script((200, {}, content))) as url, pytest.raises(TeacherError, match="as a model server does"):
+        HttpChatModel(url, model="m", retries=1).chat(HELLO, PARAMS)
 
 
 def test_a_stream_is_put_together_from_any_pieces() -> None:

@@ -1,14 +1,15 @@
-"""run_ordered: order, bound on concurrency, and what an error does."""
+"""run_ordered and Pool: order, bound on concurrency, and what an error does."""
 
 from __future__ import annotations
 
 import threading
 import time
+from concurrent.futures import CancelledError
 
 import pytest
 
 from ilab.errors import TeacherError
-from ilab.llm.pool import run_ordered
+from ilab.llm.pool import Pool, run_ordered
 
 
 def test_results_follow_the_input_whatever_ends_first() -> None:
@@ -64,3 +65,60 @@ def test_done_is_told_in_the_thread_of_the_caller() -> None:
     threads = set()
     run_ordered(range(4), lambda n: n, workers=2, on_done=lambda *_: threads.add(threading.current_thread()))
     assert threads == {threading.current_thread()}
+
+
+def test_a_pool_bounds_the_calls_of_all_who_share_it() -> None:
+    running, most, lock = 0, 0, threading.Lock()
+
+    def call(number: int) -> int:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        time.sleep(0.01)
+        with lock:
+            running -= 1
+        return number * 10
+
+    pool = Pool(3)
+    results = run_ordered(range(4), lambda _: pool.map(call, range(5)), workers=4)
+    pool.close()
+    assert results == [[0, 10, 20, 30, 40]] * 4
+    assert most == 3
+
+
+def test_an_error_in_a_pool_reaches_the_caller_and_the_others_go_on() -> None:
+    pool = Pool(1)
+    started: list[int] = []
+
+    def call(number: int) -> int:
+        started.append(number)
+        if number == 1:
+            raise TeacherError("gone")
+        return number
+
+    with pytest.raises(TeacherError, match="gone"):
+        pool.map(call, range(100))
+    assert pool.map(call, [5]) == [5]
+    assert started == [0, 1, 5]
+    pool.close()
+
+
+def test_a_closed_pool_starts_nothing_and_lets_nobody_wait() -> None:
+    pool, going, ended = Pool(1), threading.Event(), threading.Event()
+
+    def block(_: int) -> None:
+        going.wait(5)
+
+    def wait_for_it() -> None:
+        with pytest.raises(CancelledError):
+            pool.map(block, range(3))
+        ended.set()
+
+    threading.Thread(target=wait_for_it, daemon=True).start()
+    time.sleep(0.05)
+    pool.close()
+    going.set()
+    assert ended.wait(2)
+    with pytest.raises(CancelledError):
+        pool.map(block, [1])

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from ilab.base import jsonl
 from ilab.cli import job as jobs
+from ilab.cli.main import cli
 from ilab.config import load
 from ilab.evaluation import questions
 from ilab.pipeline import baseline, datasets, mix
 from ilab.pipeline.datasets import Published
 from ilab.pipeline.job import Job
+from ilab.pipeline.prepare import Prepared
+from ilab.records.chunks import Chunk
+from ilab.records.reviews import Reviews
 from ilab.records.samples import Sample
 
 TOWNS = [f"{letter}ton" for letter in "ABCDEFGHIJKLMNOPQRST"]
@@ -38,6 +45,17 @@ SAMPLES = [
 ]
 
 
+SKILLS = [
+    Sample(
+        id=f"k{n}", leaf=leaf, kind="freeform_skill", question=f"Rhyme {n} on {leaf}", answer="Done.", origin="pairs"
+    )
+    for n, leaf in enumerate(["skills/rhymes/short", "skills/rhymes_short", "skills/rhymes_short"])
+]
+CHUNK = Chunk(
+    id="c1", leaf="knowledge/towns", source="towns.md", text="All towns of the valley.", tokens=6, domain="geography"
+)
+
+
 @pytest.fixture
 def job() -> Job:
     return jobs.of(load.load(load.Request(overrides={"mixing.heldout_share": 0.5, "models.student": "/models/tiny"})))
@@ -46,15 +64,26 @@ def job() -> Job:
 @pytest.fixture
 def stages(tmp_path: Path) -> Path:
     """The files of a run that `publish` reads."""
-    jsonl.write(tmp_path / "generated" / "samples.jsonl", [one.to_json() for one in SAMPLES])
+    jsonl.write(tmp_path / "generated" / "samples.jsonl", [one.to_json() for one in [*SAMPLES, *SKILLS]])
+    jsonl.write(tmp_path / "prepared" / "chunks.jsonl", [CHUNK.to_json()])
     jsonl.write(tmp_path / "mixed" / "phase1.jsonl", [{"a": 1}])
     jsonl.write(tmp_path / "mixed" / "phase2.jsonl", [{"b": 2}])
     return tmp_path
 
 
-def publish(stages: Path, job: Job) -> Published:
+def publish(stages: Path, job: Job, reviews: Reviews | None = None) -> Published:
     proof = baseline.load_proof(job, stages / "generated" / "samples.jsonl")
-    return datasets.publish(stages / "mixed", stages / "generated", job, stages / "out", proof=proof)
+    prepared = Prepared(folder=stages / "prepared")
+    return datasets.publish(
+        stages / "mixed", prepared, stages / "generated", job, stages / "out", proof=proof, reviews=reviews
+    )
+
+
+def mixed(recipe: Path, out: Path) -> list[dict[str, Any]]:
+    """What `ilab data mix` makes of a recipe."""
+    done = CliRunner().invoke(cli, ["data", "mix", "--recipe", str(recipe), "--output", str(out)])
+    assert done.exit_code == 0, done.output
+    return list(jsonl.read(out))
 
 
 def test_what_is_held_out_becomes_a_questions_file(stages: Path, job: Job) -> None:
@@ -80,7 +109,7 @@ def test_the_same_files_are_published_once_and_changed_ones_beside_them(stages: 
     jsonl.write(stages / "mixed" / "phase2.jsonl", [{"b": 3}])
     second = publish(stages, job)
     assert second.files[0] != first.files[0], "the skills differ, though the knowledge is the same"
-    assert len(list((stages / "out").iterdir())) == 8
+    assert len(list((stages / "out").iterdir())) == 2 * 7
 
 
 def test_a_set_that_was_broken_off_is_not_taken_for_a_published_one(stages: Path, job: Job) -> None:
@@ -94,3 +123,77 @@ def test_a_handwritten_questions_file_is_not_published_again(stages: Path, job: 
     file = publish(stages, job).questions
     named = jobs.of(load.load(load.Request(overrides={"evaluation.questions": str(file)})))
     assert publish(stages, named).questions is None
+
+
+def test_the_recipes_mix_the_files_of_the_leaves_without_what_is_held_out(stages: Path, job: Job) -> None:
+    made = publish(stages, job)
+    assert made.questions is not None
+    knowledge, skills = made.recipes
+    stamp = knowledge.stem.removeprefix("knowledge_recipe_")
+    assert skills.name == f"skills_recipe_{stamp}.yaml"
+    assert sorted(path.name for path in (stages / "out" / f"node_datasets_{stamp}").iterdir()) == [
+        "knowledge_towns_p07.jsonl",
+        "knowledge_towns_p10.jsonl",
+        "skills_rhymes_short.jsonl",
+        "skills_rhymes_short_2.jsonl",
+    ]
+    first = mixed(knowledge, stages / "phase07.jsonl")
+    second = mixed(skills, stages / "phase10.jsonl")
+    proof = baseline.load_proof(job, stages / "generated" / "samples.jsonl")
+    trained, held = mix.divide(SAMPLES, proof, job)
+    assert len(trained) > 10 < len(held)
+    assert len(first) == len(trained) and len(second) == 2 * len(trained) + len(SKILLS)
+    said = {row["messages"][-1]["content"] for row in [*first, *second]}
+    assert said == {one.answer for one in trained} | {"Done."}
+    assert not said & {sample.answer for sample, _ in held}
+    assert all(CHUNK.text in row["messages"][0]["content"] and row["unmask"] for row in first)
+    assert {json.loads(row["metadata"]).get("dataset") for row in second} == {
+        "document_knowledge_qa",
+        "document_knowledge_qa_raft_p0.4",
+        None,
+    }
+
+
+def test_the_system_prompt_of_the_settings_is_in_the_recipes(stages: Path) -> None:
+    settings = {"mixing.system_prompt": "You help.", "mixing.heldout_share": 0.0}
+    made = publish(stages, jobs.of(load.load(load.Request(overrides=settings))))
+    for recipe in made.recipes:
+        rows = mixed(recipe, stages / f"{recipe.stem}.jsonl")
+        assert all([turn["role"] for turn in row["messages"]] == ["system", "user", "assistant"] for row in rows)
+        assert {row["messages"][0]["content"] for row in rows} == {"You help."}
+
+
+def test_a_recipe_is_written_only_where_there_is_something_to_mix(stages: Path, job: Job) -> None:
+    jsonl.write(stages / "generated" / "samples.jsonl", [one.to_json() for one in SKILLS])
+    (only,) = publish(stages, job).recipes
+    assert only.name.startswith("skills_recipe_")
+    assert len(mixed(only, stages / "mixed.jsonl")) == len(SKILLS)
+
+
+def test_what_a_person_rejected_or_edited_shows_in_the_files_of_the_leaves(stages: Path, job: Job) -> None:
+    reviews = Reviews(stages / "reviews.jsonl")
+    before = publish(stages, job, reviews)
+    reviews.decide("k0", "reject")
+    reviews.decide("k1", "edit", answer="Better.")
+    after = publish(stages, job, reviews)
+    assert after.recipes[1] != before.recipes[1], "published beside the earlier ones"
+    rows = [row for row in mixed(after.recipes[1], stages / "mixed.jsonl") if "Rhyme" in row["messages"][0]["content"]]
+    assert sorted(row["messages"][1]["content"] for row in rows) == ["Better.", "Done."]
+
+
+def test_files_of_leaves_that_somebody_changed_are_written_again(stages: Path, job: Job) -> None:
+    first = publish(stages, job)
+    folder = stages / "out" / first.recipes[0].stem.replace("knowledge_recipe", "node_datasets")
+    (folder / "knowledge_towns_p07.jsonl").unlink()
+    second = publish(stages, job)
+    assert second.recipes[0] != first.recipes[0]
+    assert mixed(second.recipes[0], stages / "mixed.jsonl")
+
+
+def test_files_of_leaves_are_listed_and_unfinished_ones_are_not(stages: Path, job: Job) -> None:
+    publish(stages, job)
+    hidden = stages / "out" / ".node_datasets.1.tmp"
+    hidden.mkdir()
+    (hidden / "a.jsonl").write_text("{}\n")
+    names = [one.name for one in datasets.listed(stages / "out")]
+    assert sum(name.startswith("node_datasets_") for name in names) == 4 and len(names) == 7

@@ -66,7 +66,7 @@ def test_generated_questions_are_counted_once_each_until_they_are_trained(tmp_pa
         "too long": (2, "lost"),
         "duplicate question": (1, "lost"),
         "passed the filters": (5, "total"),
-        "withheld for the proof: repeats a held-out question": (1, "lost"),
+        "kept out of training: repeats a held-out question": (1, "lost"),
         "not drawn: one fact in more wordings than training asks": (1, "lost"),
         "trained": (3, "total"),
     }

@@ -15,7 +15,7 @@ from ilab.cli import output
 from ilab.cli.options import json_option, load_config, open_run, paths, run_options, set_option, settings_flags
 
 if TYPE_CHECKING:
-    from ilab.pipeline.job import Models
+    from ilab.pipeline.job import Job, Models
 
 _ROOMS = ("models", "taxonomy", "documents", "sdg", "mixing", "evaluation", "serving")
 
@@ -33,6 +33,7 @@ _ROOMS = ("models", "taxonomy", "documents", "sdg", "mixing", "evaluation", "ser
         "--pipeline": "sdg.flow",
         "--sdg-scale-factor": "sdg.scale_factor",
         "--num-cpus": "sdg.workers",
+        "--replay": "sdg.replay",
     }
 )
 @click.option("--output-dir", type=click.Path(path_type=Path), help="Where the training files go.")
@@ -57,18 +58,21 @@ def generate(ctx: click.Context, output_dir: Path | None, run: str, detached: bo
     folder = open_run(ctx, "generate", loaded=loaded, rooms=_ROOMS, inputs=inputs)
     output.tell(
         f"Generating synthetic data using '{job.sdg.flow}' pipeline, {_teacher(models)}, "
-        f"'{job.taxonomy_path}' taxonomy, against {_server(models)} server"
+        f"'{job.taxonomy_path}' taxonomy, against {_server(job)} server"
     )
     began = time.monotonic()
     with folder.working():
         made = datasets.make(folder, job, output_dir or loaded.paths.datasets)
         questions = str(made.questions) if made.questions else None
-        folder.finish({"files": [str(file) for file in made.files], "questions": questions})
+        recipes = [str(recipe) for recipe in made.recipes]
+        folder.finish({"files": [str(file) for file in made.files], "questions": questions, "recipes": recipes})
     if as_json:
         output.print_json(folder.result())
         return
     for file in made.files:
         click.echo(f"Mixed Dataset saved to {file}")
+    for recipe in recipes:
+        click.echo(f"Recipe saved to {recipe}")
     if questions:
         click.echo(f"Questions about held-out facts saved to {questions}")
     output.tell(f"Generation took {time.monotonic() - began:.2f}s")
@@ -80,8 +84,11 @@ def _teacher(models: Models) -> str:
     return f"'{models.teacher_model}' model" if models.teacher_model else "the server's only model"
 
 
-def _server(models: Models) -> str:
-    return git.without_credentials(models.teacher_endpoint) if models.teacher_endpoint else "an own"
+def _server(job: Job) -> str:
+    if job.sdg.replay:
+        return "no"
+    given = job.models.teacher_endpoint
+    return ", ".join(git.without_credentials(url.strip()) for url in given.split(",")) if given else "an own"
 
 
 @click.command("list")

@@ -140,7 +140,7 @@ def funnel_rows(
     rows = [FunnelRow(label="generated, with your own examples", count=sum(made.values()))]
     rows += [FunnelRow(label=origin, count=count, kind="part") for origin, count in made.items() if count]
     rows += [*_lost("", filtered), FunnelRow(label="passed the filters", count=passed)]
-    rows += _lost("withheld for the proof: ", withheld)
+    rows += _lost("kept out of training: ", withheld)
     rows += _lost("", {"not drawn: one fact in more wordings than training asks": left - trained})
     return [*rows, FunnelRow(label="trained", count=trained)]
 

@@ -11,8 +11,7 @@ from typing import Any
 
 import jinja2
 
-from ilab.llm.pool import run_ordered
-from ilab.llm.port import GenerationParams
+from ilab.llm.port import Completion, ContextExceeded, GenerationParams, RequestRefused
 from ilab.records import messages
 from ilab.records.messages import Message
 from ilab.sdg import flow
@@ -23,6 +22,13 @@ _JINJA = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False, 
 _LABEL = re.compile(
     r"^\W*(?:\d+[.)]\s*)?(?:Q(?:uestion)?|A(?:nswer)?|Context|Message|Reply)\s*\d*\s*[:.]\s*", re.IGNORECASE
 )
+
+UNREADABLE = "the teacher's answer could not be read"
+CUT = "the teacher's answer was cut off before it could be read"
+TOO_LONG = "the prompt is longer than the teacher's context"
+REFUSED = "the teacher refused the request"
+UNREAD = (UNREADABLE, CUT, TOO_LONG, REFUSED)
+"""Why a row got no answer; `raw` has what the teacher said, and `detail` the block."""
 
 
 def ask(rows: list[Row], box: Box, tools: Tools, **options: Any) -> list[Row]:
@@ -35,17 +41,26 @@ def ask(rows: list[Row], box: Box, tools: Tools, **options: Any) -> list[Row]:
     repeat = tools.settings.scale_factor if options.get("each") == "scale" else 1
     jobs = [(row, number) for row in rows for number in range(repeat)]
 
-    def call(job: tuple[Row, int]) -> Any:
+    def call(job: tuple[Row, int]) -> Completion | RequestRefused:
         row, number = job
-        return tools.teacher.chat(_conversation(spec, row, tools, number), _params(spec, tools, number))
+        try:
+            return tools.teacher.chat(_conversation(spec, row, tools, number), _params(spec, tools, number))
+        except RequestRefused as refusal:  # one row fails, not the run
+            return refusal
 
-    answers = run_ordered(jobs, call, workers=tools.settings.workers)
+    answers = tools.at_once(call, jobs)
+    block = f"ask {options['prompt']}"
     made = []
     for (row, _), answer in zip(jobs, answers, strict=True):
+        if isinstance(answer, RequestRefused):
+            reason = TOO_LONG if isinstance(answer, ContextExceeded) else REFUSED
+            box.reject({**row, "raw": answer.message[:400]}, reason, detail=block)
+            continue
         box.usage.add(answer)
         parsed = _PARSERS[spec["parse"]](answer.text, spec)
         if not parsed:
-            box.reject({**row, "raw": answer.text[:400]}, "the teacher's answer could not be read")
+            reason = CUT if answer.finish_reason == "length" else UNREADABLE
+            box.reject({**row, "raw": answer.text[:400]}, reason, detail=block)
         before = _JINJA.from_string(spec.get("before", "")).render(shared=shared_start(tools))
         made += [{**row, **_after(columns, before, spec)} for columns in parsed]
     return made
