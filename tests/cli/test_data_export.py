@@ -100,3 +100,11 @@ def test_a_broken_file_leaves_nothing_behind(run, tmp_path):
         f"{source}:2: error: not a JSON object" in export(source, "--format", "alpaca", "--output", out, code=3).stderr
     )
     assert list(out.parent.iterdir()) == []
+
+
+def test_a_place_that_cannot_be_written_is_told(run, tmp_path):
+    (tmp_path / "file").write_text("x")
+    failed = CliRunner().invoke(
+        cli, ["data", "export", run.id, "--format", "alpaca", "--output", f"{tmp_path}/file/x.jsonl"]
+    )
+    assert failed.exit_code == 3 and "cannot be written" in failed.output, failed.output

@@ -1,6 +1,6 @@
 """Read, append and count JSON Lines. Errors carry `path:line`.
 
-Lines are split on `\\n` only: U+2028 and U+0085 inside a document must not end a row.
+Lines are split on `\\n` only: U+2028 and U+0085 inside a document must not end a row. One row at a time is in memory.
 """
 
 from __future__ import annotations
@@ -21,19 +21,26 @@ def dumps(row: Any) -> str:
 
 def read(path: Path, *, skip_torn: bool = False) -> Iterator[dict[str, Any]]:
     """Yield the rows of `path`. With `skip_torn`, a line that is not JSON (left by a crash) is passed over."""
-    for number, line in enumerate(path.read_bytes().split(b"\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-            if not isinstance(row, dict):
-                raise ValueError("not a JSON object")
-        except ValueError as error:
-            if skip_torn:
-                continue
-            fault = Fault(path=str(path), line=number, message=f"not a JSON object: {error}")
-            raise UserFileError(f"{path} is not valid JSON Lines", [fault]) from error
+    for _, row in numbered(path, skip_torn=skip_torn):
         yield row
+
+
+def numbered(path: Path, *, skip_torn: bool = False) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The same with the number of each row's line, from 1."""
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+                if not isinstance(row, dict):
+                    raise ValueError("not a JSON object")
+            except ValueError as error:
+                if skip_torn:
+                    continue
+                fault = Fault(path=str(path), line=number, message=f"not a JSON object: {error}")
+                raise UserFileError(f"{path} is not valid JSON Lines", [fault]) from error
+            yield number, row
 
 
 def write(path: Path, rows: Iterable[Any]) -> int:
@@ -50,4 +57,5 @@ def append(path: Path, row: Any) -> None:
 
 def count(path: Path) -> int:
     """How many non-empty lines `path` has."""
-    return sum(1 for line in path.read_bytes().split(b"\n") if line.strip())
+    with path.open("rb") as file:
+        return sum(1 for line in file if line.strip())

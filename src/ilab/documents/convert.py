@@ -28,11 +28,6 @@ _WRAPPED = 40
 _LFS = b"version https://git-lfs.github.com/spec/"
 
 
-def plain_text(text: str) -> str:
-    """The text of a text file."""
-    return join(read_plain(text)).text
-
-
 def read_plain(text: str) -> list[Block]:
     """Paragraphs of a text file: wrapped lines are joined; short lines, lists and indented lines stay as they are."""
     return [Block(PARAGRAPH, _join_wrapped(part[0]), part.start()) for part in _PARAGRAPH.finditer(clean(text))]

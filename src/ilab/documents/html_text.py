@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 
-from ilab.documents.blocks import CODE, HEADING, ITEM, PARAGRAPH, ROW, Block, clean, join
+from ilab.documents.blocks import CODE, HEADING, ITEM, PARAGRAPH, ROW, Block, clean
 
 _SKIPPED = frozenset(["script", "style", "template", "svg", "noscript", "nav", "head", "iframe", "object", "math"])
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
@@ -43,11 +43,6 @@ _APART = frozenset(
     + ["table", "tbody", "tfoot", "thead", "ul"]
 )
 _VOID = frozenset(["br", "hr", "img", "input", "link", "meta", "wbr", "col"])
-
-
-def html_to_text(text: str) -> str:
-    """The text of a whole page or a piece of one."""
-    return join(read_html(text)).text
 
 
 def read_html(text: str) -> list[Block]:

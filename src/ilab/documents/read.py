@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -13,7 +13,7 @@ from ilab.documents.chunk import chunk
 from ilab.documents.convert import convert
 from ilab.documents.fetch import fetch
 from ilab.documents.settings import DocumentSettings
-from ilab.documents.source import Source
+from ilab.documents.source import DocumentFile, Source
 from ilab.documents.tokens import Estimate, TokenCounter
 from ilab.records.chunks import Chunk, Document
 
@@ -31,56 +31,52 @@ def read_documents(
     *,
     settings: DocumentSettings,
     cache_dir: Path,
+    files: Sequence[DocumentFile] | None = None,
     tokens: TokenCounter | None = None,
     report: Reporter | None = None,
 ) -> Documents:
     """All documents of one leaf and their chunks, with the leaf's domain and outline, numbered through from `#000`.
 
-    The title of a document without a first-level heading is made of its file name. `SourceError` when a document
-    cannot be fetched or read.
+    `files` are those of `source` that were fetched before; without them they are fetched. The title of a document
+    without a first-level heading is made of its file name. `SourceError` when a document cannot be fetched or read.
     """
     report = report or NullReporter()
     whole: list[Document] = []
     found: list[Chunk] = []
-    for document, name in _documents(source, settings, cache_dir, report):
+    if files is None:
+        files = fetch(source, settings=settings, cache_dir=cache_dir, report=report)
+    for done, file in enumerate(files, start=1):
+        document = convert(file, leaf=source.leaf, cache_dir=cache_dir, report=report)
         whole.append(document)
         pieces = chunk(document, settings=settings, tokens=tokens or Estimate())
         for piece in pieces:
             numbered = replace(
                 piece,
                 id=f"{source.leaf}#{len(found):03d}",
-                title=piece.title or _title(name),
+                title=piece.title or _title(file.name),
                 domain=source.domain,
                 outline=source.outline,
             )
             found.append(numbered)
+        report.progress("documents read", done, len(files))
     return Documents(whole=whole, chunks=found)
 
 
-def sources_digest(
+def fetch_all(
     sources: Iterable[Source], *, settings: DocumentSettings, cache_dir: Path, report: Reporter | None = None
-) -> str:
-    """Digest of all documents of several leaves by leaf, name and content, fetched if need be; for a stage's key.
+) -> dict[str, list[DocumentFile]]:
+    """The files of several leaves, by leaf."""
+    return {source.leaf: fetch(source, settings=settings, cache_dir=cache_dir, report=report) for source in sources}
 
-    It follows documents that change under one name: files beside the leaf, and branches in place of commits.
+
+def files_digest(files: Mapping[str, Sequence[DocumentFile]]) -> str:
+    """Digest of the files of several leaves by leaf, name and content; for a stage's key.
+
+    It follows documents that change under one name: files beside the leaf or on the web, branches in place of commits.
     """
-    content = {
-        source.leaf: {
-            file.origin: digest.of_file(file.path)
-            for file in fetch(source, settings=settings, cache_dir=cache_dir, report=report)
-        }
-        for source in sources
-    }
-    return digest.of_value(content)
-
-
-def _documents(
-    source: Source, settings: DocumentSettings, cache_dir: Path, report: Reporter
-) -> Iterator[tuple[Document, str]]:
-    files = fetch(source, settings=settings, cache_dir=cache_dir, report=report)
-    for done, file in enumerate(files, start=1):
-        yield convert(file, leaf=source.leaf, cache_dir=cache_dir, report=report), file.name
-        report.progress("documents read", done, len(files))
+    return digest.of_value(
+        {leaf: {file.origin: digest.of_file(file.path) for file in own} for leaf, own in files.items()}
+    )
 
 
 def _title(name: str) -> str:

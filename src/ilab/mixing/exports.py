@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import itertools
-import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ilab.base import atomic, jsonl, lazy
+from ilab.base import jsonl, lazy
 from ilab.errors import UserFileError
 from ilab.mixing.conversations import FORMS, Item, to_messages
+from ilab.mixing.output_file import output_file
 
 PARQUET = "parquet"
 FORMATS = (*FORMS, PARQUET)
@@ -39,7 +38,7 @@ def check(path: Path, *, form: str, force: bool) -> None:
 def export(items: Iterable[Item], path: Path, *, form: str) -> Exported:
     """Write `items` to `path` in the format `form`."""
     count = _Count()
-    with replacing(path) as temporary:
+    with output_file(path) as temporary:
         if form == PARQUET:
             _write_parquet(items, temporary, count)
         else:
@@ -58,22 +57,6 @@ def export(items: Iterable[Item], path: Path, *, form: str) -> Exported:
 class _Count:
     rows: int = 0
     left_out: int = 0
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A file beside `path` to write, which takes its place when the block ends well and is removed otherwise."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with atomic.disk_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            yield temporary
-            with temporary.open("rb") as file:
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-        atomic.sync_folder(path.parent)
 
 
 def _write_parquet(items: Iterable[Item], path: Path, count: _Count) -> None:

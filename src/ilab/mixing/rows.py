@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ilab.base import digest, jsonl
-from ilab.errors import UserFileError
-from ilab.mixing.exports import replacing
+from ilab.mixing.output_file import output_file
 from ilab.records.messages import ROLES, Message
 from ilab.records.samples import TrainRow
 
@@ -63,13 +62,10 @@ def read(line: bytes) -> TrainRow | None:
 def write(path: Path, rows: Iterable[TrainRow]) -> int:
     """Write `rows` to `path`, one at a time; the file appears whole or not at all. Returns how many."""
     count = 0
-    try:
-        with replacing(path) as temporary, temporary.open("wb") as file:
-            for row in rows:
-                file.write(_encoded(row))
-                count += 1
-    except OSError as error:
-        raise UserFileError(f"{path} cannot be written: {error.strerror}", [], hint="name another place") from error
+    with output_file(path) as temporary, temporary.open("wb") as file:
+        for row in rows:
+            file.write(_encoded(row))
+            count += 1
     return count
 
 

@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from ilab.base import jsonl
 from ilab.errors import Fault, MissingError, RunError, UserFileError
@@ -36,7 +35,7 @@ class DataFile:
     def items(self) -> Iterator[Item]:
         """The rows; samples of a run as a person's review left them. Every fault has its line."""
         reviews = self._reviews()
-        for number, row in lines(self.path):
+        for number, row in jsonl.numbered(self.path):
             try:
                 item = read_item(row)
             except ValueError as error:
@@ -96,22 +95,6 @@ def _run_around(path: Path) -> RunFolder | None:
     return RunFolder(parents[2])
 
 
-def lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Line numbers and rows of a file of JSON lines; only one row at a time is in memory."""
-    with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-                if not isinstance(row, dict):
-                    raise ValueError("not a JSON object")
-            except ValueError as error:
-                fault = Fault(path=str(path), line=number, message=f"not a JSON object: {error}")
-                raise UserFileError(f"{path} is not valid JSON Lines", [fault]) from error
-            yield number, row
-
-
 def exchanges(item: Item) -> Iterator[Sample]:
     """The questions with their answers in a row: a sample as it is, the turns of a conversation one by one."""
     if isinstance(item, Sample):
@@ -151,5 +134,5 @@ def seeds(run: RunFolder) -> list[Seed]:
 def documents(run: RunFolder) -> Iterator[tuple[str, str, str]]:
     """(leaf, source, text) of every document of a run as it was written; none where the run kept none."""
     path = run.stages / PREPARED / "documents.jsonl"
-    for _, row in lines(path) if path.is_file() else ():
+    for row in jsonl.read(path) if path.is_file() else ():
         yield row["leaf"], row["source"], row["text"]

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ilab.base import jsonl
 from ilab.pipeline import data_files
 from ilab.pipeline.data_files import DataFile
 from ilab.records.reviews import FILE as REVIEWS
@@ -113,7 +114,7 @@ def rejected(run: RunFolder) -> Iterator[dict[str, Any]]:
     """The rejected rows of a run so far, each with its reason."""
     folder = run.stages / data_files.GENERATED
     if (folder / "rejected.jsonl").is_file():
-        yield from (row for _, row in data_files.lines(folder / "rejected.jsonl"))
+        yield from jsonl.read(folder / "rejected.jsonl")
         return
     for shard in _shards(folder):
         yield from shard["rejected"]

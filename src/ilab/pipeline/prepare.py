@@ -61,7 +61,13 @@ def prepare(run: RunFolder, job: Job) -> Prepared:
             hint="use --taxonomy-base empty to take every leaf",
         )
     sources = [(leaf, source) for leaf in leaves if (source := source_of(leaf)) is not None]
-    content = documents.sources_digest([source for _, source in sources], settings=job.documents, cache_dir=job.cache)
+    # Fetched once: what the key tells of must be what is read, though a page or a branch changes in between.
+    files = documents.fetch_all(
+        [source for _, source in sources],
+        settings=job.documents,
+        cache_dir=job.cache,
+        report=run.reporter("01-prepare"),
+    )
     tokens = ready_models(run, job)
 
     def work(box: StageBox) -> Mapping[str, Any]:
@@ -73,7 +79,12 @@ def prepare(run: RunFolder, job: Job) -> Prepared:
         for number, (leaf, source) in enumerate(sources):
             box.report.progress("documents", number, len(sources))
             read = documents.read_documents(
-                source, settings=job.documents, cache_dir=job.cache, tokens=tokens.counter, report=box.report
+                source,
+                settings=job.documents,
+                cache_dir=job.cache,
+                files=files[source.leaf],
+                tokens=tokens.counter,
+                report=box.report,
             )
             for finding in contexts_not_there(leaf, read.whole):
                 box.report.warning(str(finding))
@@ -88,7 +99,7 @@ def prepare(run: RunFolder, job: Job) -> Prepared:
 
     inputs = {
         "taxonomy": digest.of_value([found.digest(), sorted(leaf.path for leaf in leaves)]),
-        "documents": content,
+        "documents": documents.files_digest(files),
         "tokens": tokens.identity,
     }
     return Prepared(folder=run_stage(run, "01-prepare", settings=job.documents, inputs=inputs, work=work))

@@ -6,11 +6,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ilab.documents.convert import convert, plain_text
-from ilab.documents.html_text import html_to_text
+from ilab.documents.blocks import join
+from ilab.documents.convert import convert, read_plain
+from ilab.documents.html_text import read_html
 from ilab.documents.markdown import markdown_to_text
 from ilab.documents.source import DocumentFile
 from ilab.errors import SourceError
+
+
+def html_to_text(page: str) -> str:
+    return join(read_html(page)).text
+
+
+def plain_text(text: str) -> str:
+    return join(read_plain(text)).text
+
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "phoenix" / "documents" / "phoenix_constellation.md"
 

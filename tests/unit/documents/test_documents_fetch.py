@@ -15,7 +15,7 @@ import pytest
 from ilab.base.report import ListReporter
 from ilab.documents.fetch import fetch
 from ilab.documents.patterns import matches
-from ilab.documents.read import read_documents, sources_digest
+from ilab.documents.read import fetch_all, files_digest, read_documents
 from ilab.documents.settings import DocumentSettings
 from ilab.documents.source import DocumentFile, Source
 from ilab.errors import SourceError
@@ -346,7 +346,7 @@ def test_chunks_of_a_leaf_are_numbered_through_and_carry_what_the_leaf_says(shel
 def test_the_digest_of_sources_follows_the_content(tmp_path: Path) -> None:
     def now() -> str:
         sources = [local(tmp_path, "stars.md")]
-        return sources_digest(sources, settings=DocumentSettings(), cache_dir=tmp_path)
+        return files_digest(fetch_all(sources, settings=DocumentSettings(), cache_dir=tmp_path))
 
     (tmp_path / "stars.md").write_text(PAGE)
     first = now()

@@ -16,7 +16,7 @@ import pytest
 
 from ilab.base.report import ListReporter
 from ilab.documents.fetch import fetch
-from ilab.documents.read import read_documents, sources_digest
+from ilab.documents.read import fetch_all, files_digest, read_documents
 from ilab.documents.settings import DocumentSettings
 from ilab.documents.source import DocumentFile, Source
 from ilab.errors import SourceError
@@ -138,11 +138,22 @@ def test_a_copy_that_has_not_changed_is_not_sent_again(
 
 def test_a_changed_document_replaces_the_copy_and_changes_the_digest_of_the_stage(site: Site, tmp_path: Path) -> None:
     url, settings = f"{site.url}/stars.md", DocumentSettings()
-    before = sources_digest([source(tmp_path, url)], settings=settings, cache_dir=tmp_path / "cache")
+
+    def now() -> str:
+        return files_digest(fetch_all([source(tmp_path, url)], settings=settings, cache_dir=tmp_path / "cache"))
+
+    before = now()
     site.pages["/stars.md"] = (200, {"ETag": '"2"'}, b"# Moons\n\nThey wander.\n")
     assert get(tmp_path, url).path.read_bytes().startswith(b"# Moons")
-    assert sources_digest([source(tmp_path, url)], settings=settings, cache_dir=tmp_path / "cache") != before
+    assert now() != before
     assert len(list((tmp_path / "cache" / "web").glob("*/[0-9a-f]*"))) == 1
+
+
+def test_files_that_were_fetched_are_read_without_asking_again(site: Site, tmp_path: Path) -> None:
+    at, settings = source(tmp_path, f"{site.url}/stars.md"), DocumentSettings()
+    files = fetch_all([at], settings=settings, cache_dir=tmp_path / "cache")
+    read = read_documents(at, settings=settings, cache_dir=tmp_path / "cache", files=files[at.leaf])
+    assert read.chunks and len(site.asked) == 1
 
 
 def test_without_the_server_the_copy_is_used_with_a_warning(site: Site, tmp_path: Path) -> None:

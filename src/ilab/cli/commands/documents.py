@@ -180,7 +180,7 @@ def _print(found: Sequence[_Converted], *, targets_given: bool, cut: bool, as_js
 
 def _print_chunks(made: _Converted) -> None:
     for number, piece in enumerate(made.chunks, start=1):
-        of = f"--- {made.file.name} {number}/{len(made.chunks)}: {piece.tokens} tokens, {piece.start}-{piece.end}"
+        of = f"--- {made.file.name} {number}/{len(made.chunks)}: about {piece.tokens} tokens, {piece.start}-{piece.end}"
         click.echo(output.style(f"{of}, {piece.heading}" if piece.heading else of, stream=sys.stdout, fg="cyan"))
         click.echo(piece.text)
         click.echo()

@@ -11,6 +11,7 @@ from typing import Any
 from ilab.llm.port import ScoreRequest
 from ilab.records import messages, seeds
 from ilab.sdg.blocks.base import Tools
+from ilab.sdg.measures import OPEN_PRONOUN
 from ilab.sdg.row import Box, Row
 
 _DEICTIC = re.compile(
@@ -19,11 +20,6 @@ _DEICTIC = re.compile(
     re.IGNORECASE,
 )
 _SCAFFOLD = re.compile(r"\[/?(?:INST|END|Start|QUESTION|ANSWER)|\{\{|<\|", re.IGNORECASE)
-_OPEN_PRONOUN = re.compile(
-    r"^(?:(?:what|who|when|where|why|how|which|is|are|was|were|did|does|do|in which|how many|how far)\b[\w ]{0,12}? )?"
-    r"(?:it|its|they|their|he|she|his|her|this|these|those)\b(?! what)",
-    re.IGNORECASE,
-)
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _NAME = re.compile(r"(?<![.!?]\s)(?<!^)\b[A-Z][\w'’-]{2,}")
 
@@ -46,7 +42,7 @@ def _fault(row: Row, limit: int) -> str:
         return ""
     if _DEICTIC.search(question) and row["kind"] == seeds.KNOWLEDGE:
         return "question is not self-contained"
-    if row["kind"] == seeds.KNOWLEDGE and _OPEN_PRONOUN.match(question):
+    if row["kind"] == seeds.KNOWLEDGE and OPEN_PRONOUN.match(question):
         return "question is not self-contained"
     if row["kind"] == seeds.KNOWLEDGE and question.count("?") > 1:
         return "several questions in one"
