@@ -10,6 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# machines are shared: how long an example takes says nothing
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 # A shell starts background jobs with SIGINT ignored, and children inherit that; tests send it and expect an effect.
 signal.signal(signal.SIGINT, signal.default_int_handler)

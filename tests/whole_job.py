@@ -16,6 +16,8 @@ from tests.tiny_model import make_tiny_model
 
 FIXTURES = Path(__file__).parent / "fixtures"
 TAXONOMY = FIXTURES / "taxonomy"
+PAIRS = FIXTURES / "flows" / "pairs.yaml"
+"""A flow for small models that asks in all three ways: a line, labelled lines, pairs."""
 STAGES = (
     "01-prepare",
     "02-generate",
@@ -60,7 +62,7 @@ class Job:
             "mixing.document_repeats": 2,
             "mixing.questions_per_fact": 2,
             "sdg.scale_factor": 2,
-            "sdg.flow": "full",
+            "sdg.flow": PAIRS,
         }
         flags = [word for name, value in settings.items() for word in ("--set", f"{name}={value}")]
         models = ["--student", str(self.student), "--judge", str(self.student)]

@@ -2,14 +2,13 @@
 
 import json
 import re
-from importlib import resources
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 from tests import teacher_server
 from tests.openai_server import openai_server
-from tests.whole_job import TAXONOMY, tiny_student
+from tests.whole_job import PAIRS, TAXONOMY, tiny_student
 
 from ilab.base import digest
 from ilab.cli.main import cli
@@ -48,7 +47,7 @@ def generate(tmp_path, monkeypatch, student, server):
 
     def run(*arguments):
         fixed = ["--taxonomy-path", str(TAXONOMY), "--taxonomy-base", "empty", "--endpoint-url", server.url]
-        settings = {"models.judge": student, "serving.threads": 1, "sdg.flow": "full"}
+        settings = {"models.judge": student, "serving.threads": 1, "sdg.flow": PAIRS}
         flags = [word for name, value in settings.items() for word in ("--set", f"{name}={value}")]
         words = ["data", "generate", *fixed, "--sdg-scale-factor", "1", *flags, *arguments]
         return CliRunner().invoke(cli, words)
@@ -61,9 +60,8 @@ def stem(path):
 
 
 def test_generate_asks_the_chosen_model_and_publishes_files_once(generate, server, tmp_path):
-    shipped = (resources.files("ilab.sdg") / "flows" / "full.yaml").read_text()
     flow = tmp_path / "believing.yaml"  # the judge is a model that knows nothing
-    flow.write_text(re.sub("min_gain: .*", "min_gain: -100", shipped))
+    flow.write_text(re.sub("min_gain: .*", "min_gain: -100", PAIRS.read_text()))
     arguments = ["--teacher-model", "b-model", "--output-dir", str(tmp_path / "out"), "--pipeline", str(flow)]
     made = generate(*arguments)
     assert made.exit_code == 0, made.output

@@ -4,7 +4,7 @@ import json
 
 import pytest
 from click.testing import CliRunner
-from tests.made_run import CHUNKS, DEPTH, PAGE, REJECTED, SAMPLES, made_run
+from tests.made_run import CHUNKS, DEPTH, LEAF, PAGE, REJECTED, SAMPLES, SKILL, made_run
 
 from ilab.base import jsonl
 from ilab.cli.main import cli
@@ -71,8 +71,8 @@ def test_bad_input_is_told(runs, tmp_path):
 def test_show_tells_the_funnel_and_the_coverage(runs, finished):
     run = made_run(runs, finished=finished)
     text = data("show", run.id, "--limit", "1").stdout
-    assert "| facts      | 0             | 3    | 2    | 67 %       |" in text
-    assert "| sentences  | 3             | 2    | 1    | 50 %       |" in text
+    assert "| facts      | 0     | 0          | 0      | 3    | 1          | 2    | 67 %  |" in text
+    assert "| sentences  | 3     | 0          | 120    | 2    | 0          | 1    | 50 %  |" in text
     assert "      1  duplicate question\n         How deep is it? -> 412.\n" in text
     assert "      1  the teacher's answer could not be read\n         I am a model.\n" in text
     assert "teacher: 3 calls, 100 prompt tokens (10 cached), 20 written\n" in text
@@ -81,6 +81,45 @@ def test_show_tells_the_funnel_and_the_coverage(runs, finished):
     assert f"source    {DEPTH}\nplace     mirra.md, line 3, characters 9-42\n" in text
     assert ("units done so far" in text) is not finished
     assert all(len(line) <= 80 for line in text.splitlines())
+
+
+def test_show_tells_which_leaves_fell_short_and_what_filling_gaps_gave(runs):
+    run = made_run(runs)
+    short = {"target": 8, "kept": 3, "rounds": 2, "reason": "the last round added nothing new"}
+    file = run.stages / "02-generate" / "funnel.json"
+    told = {"targets": {LEAF: short, SKILL: short | {"kept": 8}}, "coverage": {"before": 1}}
+    file.write_text(json.dumps(json.loads(file.read_text()) | told))
+    text = data("show").stdout
+    assert "targets: 1 of 2 leaves have what they should\n" in text
+    assert f"         {LEAF}: 3 of 8 after 2 more rounds: the last round added nothing new\n" in text
+    assert "          1 of them had one before the gaps were filled\n" in text
+    facts = json.loads(data("show", "--json").stdout)
+    assert facts["targets"][LEAF] == short and facts["coverage"]["before"] == 1
+
+
+def test_show_tells_what_the_judges_made_of_the_examples(runs):
+    run = made_run(runs)
+    asked = {"question": "How deep is Lake Mirra?", "answer": "415 metres."}
+    ground = {
+        "name": "ground", "right": 10, "wrong": 14, "unread": 0, "auc": 0.787, "pairs": 80, "by_kind": {},
+        "decided_by": ["swapped", "number"], "usage": {},
+        "thresholds": [{"options": {"min_gain": 0.1}, "right_kept": 1.0, "wrong_kept": 0.625}],
+        "missed": [{"wrong": "number", "score": 1.1, **asked}],
+    }  # fmt: skip
+    untested = ground | {"name": "judge_pair", "right": 2, "auc": None, "pairs": 0, "thresholds": [], "missed": []}
+    judges = {
+        "ground": {"digest": "d", "trial": ground, "filters": True, "note": ""},
+        "judge_pair": {"digest": "d", "trial": untested, "filters": True, "note": "too few of the examples fit it"},
+    }
+    file = run.stages / "02-generate" / "calibration.json"
+    file.write_text(json.dumps({"version": 1, "judges": judges}))
+    text = data("show").stdout
+    assert "| ground     | 0.79 | 80    | >= 0.1    | 100 % | 62 %  | yes     |" in text
+    assert "judge_pair: too few of the examples fit it\n" in text
+    assert "415 metres" not in text
+    wrong = data("show", "--rejected").stdout
+    assert "ground is wrong about 1 of 24 cases:\n  number       How deep is Lake Mirra? -> 415 metres.\n" in wrong
+    assert json.loads(data("show", "--json").stdout)["judges"]["ground"]["auc"] == 0.787
 
 
 def test_show_as_data(runs):

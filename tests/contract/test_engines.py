@@ -20,6 +20,7 @@ from tests.tiny_model import make_tiny_model
 
 from ilab.base import lazy
 from ilab.errors import ConfigError, EngineError, MissingExtra, MissingModel, PortInUse, TeacherError
+from ilab.llm import ability
 from ilab.llm.http import HttpChatModel
 from ilab.llm.pool import run_ordered
 from ilab.llm.port import GenerationParams, ScoreRequest
@@ -106,6 +107,11 @@ def test_max_tokens_and_stop_end_the_answer(chat: HttpChatModel) -> None:
 def test_a_seed_repeats_a_sampled_answer(chat: HttpChatModel) -> None:
     params = GenerationParams(max_tokens=8, temperature=1.0, seed=7)
     assert chat.chat(QUESTION, params).text == chat.chat(QUESTION, params).text
+
+
+def test_a_json_schema_is_kept_by_the_engine_that_can(chat: HttpChatModel, model: ModelDir) -> None:
+    # The other passes over it; that is found out, and it is asked for tags instead.
+    assert ability.keeps_to_schemas(chat) is (model.format == GGUF)
 
 
 def test_many_callers_at_once(chat: HttpChatModel) -> None:

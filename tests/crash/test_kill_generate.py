@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from tests import teacher_server
 from tests.faulty_server import Script, saying, serving, slow
-from tests.whole_job import TAXONOMY, tiny_student
+from tests.whole_job import PAIRS, TAXONOMY, tiny_student
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -49,7 +49,7 @@ class Generation:
         settings = {"models.judge": self.student, "models.student": self.student, "serving.threads": 1}
         flags = [word for name, value in settings.items() for word in ("--set", f"{name}={value}")]
         taxonomy = ["--taxonomy-path", str(TAXONOMY), "--taxonomy-base", "empty"]
-        teacher = ["--endpoint-url", self.url, "--teacher-model", "scripted", "--pipeline", "full"]
+        teacher = ["--endpoint-url", self.url, "--teacher-model", "scripted", "--pipeline", str(PAIRS)]
         size = ["--num-cpus", str(WORKERS), "--sdg-scale-factor", "12"]
         return subprocess.Popen(
             [sys.executable, "-m", "ilab", "data", "generate", *taxonomy, *teacher, *size, *flags, *more],

@@ -6,7 +6,8 @@ Lines are split on `\\n` only: U+2028 and U+0085 inside a document must not end 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -45,9 +46,20 @@ def numbered(path: Path, *, skip_torn: bool = False) -> Iterator[tuple[int, dict
 
 def write(path: Path, rows: Iterable[Any]) -> int:
     """Replace `path` with `rows` in one step; return how many."""
-    lines = [dumps(row) for row in rows]
-    atomic.write_text(path, "".join(line + "\n" for line in lines))
-    return len(lines)
+    with writing(path) as add:
+        count = 0
+        for row in rows:
+            add(row)
+            count += 1
+    return count
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[Callable[[Any], None]]:
+    """A function that writes one row; `path` is replaced when the block ends well. Rows are not held in memory."""
+    with atomic.replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
+        yield lambda row: print(dumps(row), file=file)
+        file.flush()
 
 
 def append(path: Path, row: Any) -> None:

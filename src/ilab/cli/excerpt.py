@@ -47,6 +47,23 @@ def columns(text: str) -> int:
     return sum(map(_width, text))
 
 
+def cut(text: str, width: int) -> str:
+    """As much of `text` as `width` columns hold; colour codes take no room."""
+    out, shown, place = [], 0, 0
+    while place < len(text):
+        if text[place] == "\x1b":
+            end = text.index("m", place) + 1
+            out.append(text[place:end])
+            place = end
+            continue
+        shown += _width(text[place])
+        if shown > width:
+            break
+        out.append(text[place])
+        place += 1
+    return "".join(out) + ("\x1b[0m" if "\x1b" in text else "")
+
+
 def _width(character: str) -> int:
     if unicodedata.category(character) in ("Mn", "Me", "Cf"):
         return 0

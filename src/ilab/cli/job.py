@@ -16,6 +16,7 @@ from ilab.errors import ConfigError, Fault, MissingError, UserFileError
 if TYPE_CHECKING:
     from ilab.config.load import Loaded
     from ilab.config.schema import ModelChoices
+    from ilab.llm.tls import Tls
     from ilab.pipeline.job import Job
 
 Check = Callable[[], object]
@@ -48,6 +49,10 @@ def of(loaded: Loaded, *, name: str = "tuned") -> Job:
             teacher_endpoint=chosen.teacher_endpoint,
             teacher_model=chosen.teacher_model,
             teacher_api_key=_api_key(chosen),
+            teacher_tls=_tls(chosen),
+            teacher_adapters={role: name for role, name in chosen.teacher_adapters if name},
+            teacher_raw=chosen.teacher_api == "completions",
+            teacher_template=chosen.teacher_template,
         ),
         store=ModelStore(loaded.paths.models),
         cache=loaded.paths.cache,
@@ -58,14 +63,40 @@ def of(loaded: Loaded, *, name: str = "tuned") -> Job:
 def _api_key(chosen: ModelChoices) -> str:
     """The key for the teacher's server: the one given, else the first line of the file that is named."""
     given = chosen.teacher_api_key.get_secret_value()
-    if given or not chosen.teacher_api_key_file:
-        return given
-    path = Path(chosen.teacher_api_key_file).expanduser()
+    return given or _first_line(
+        "teacher_api_key_file", chosen.teacher_api_key_file, what="the key of the teacher's server"
+    )
+
+
+def _tls(chosen: ModelChoices) -> Tls:
+    """What is said about certificates; files that cannot be used are a `ConfigError` before there is a run."""
+    from ilab.llm.tls import Tls
+
+    given = chosen.teacher_tls_client_password.get_secret_value()
+    file = chosen.teacher_tls_client_password_file
+    password = given or _first_line("teacher_tls_client_password_file", file, what="the password of the client key")
+    found = Tls(
+        insecure=chosen.teacher_tls_insecure,
+        ca=chosen.teacher_tls_ca,
+        client_cert=chosen.teacher_tls_client_cert,
+        client_key=chosen.teacher_tls_client_key,
+        client_password=password,
+    )
+    if chosen.teacher_endpoint:
+        found.context()
+    return found
+
+
+def _first_line(setting: str, name: str, *, what: str) -> str:
+    """The first line of the file `name`, in which `what` is kept; empty without a file."""
+    if not name:
+        return ""
+    path = Path(name).expanduser()
     try:
         return path.read_text(encoding="utf-8").partition("\n")[0].strip()
     except (OSError, UnicodeDecodeError) as error:
-        hint = "check the setting models.teacher_api_key_file"
-        raise ConfigError(f"cannot read the key of the teacher's server in {path}", hint=hint) from error
+        hint = f"check the setting models.{setting}"
+        raise ConfigError(f"cannot read {what} in {path}", hint=hint) from error
 
 
 def taxonomy_path(loaded: Loaded) -> Path:

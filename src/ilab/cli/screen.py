@@ -1,7 +1,8 @@
 """The live view of a run on stderr: one line a stage.
 
-`Screen` is a listener of run events. On a terminal the line of the working stage is updated in place; elsewhere one
-line is written for every 10 % (or every minute where the total is unknown), so that a log stays short.
+`Screen` is a listener of run events. On a terminal the line of the working stage is updated in place, with more lines
+below it while rows are generated; elsewhere one line is written for every 10 % (every minute where the total is
+unknown, every half minute while rows are generated), so that a log stays short.
 """
 
 from __future__ import annotations
@@ -13,11 +14,15 @@ import time
 from typing import Any, TextIO
 
 from ilab.base.clock import human_duration
-from ilab.cli import output
+from ilab.cli import generation_view, output
+from ilab.cli.excerpt import cut
 
 _BAR = 20
 _QUIET_SECONDS = 60.0
+_LIVE_SECONDS = 30.0
 _CLEAR = "\r\x1b[K"
+_SPARE_ROWS = 2
+"""Rows of the terminal that stay free, so that drawing never scrolls it."""
 
 
 class Screen:
@@ -28,7 +33,8 @@ class Screen:
         self.live = output.is_terminal(self.stream) if live is None else live
         self.unicode = "utf" in (getattr(self.stream, "encoding", None) or "").lower()
         self._lock = threading.Lock()
-        self._drawn = False
+        self._drawn = 0
+        """Lines of the live view that are on the terminal."""
         self._began: dict[str, float] = {}
         self._losses: dict[str, dict[str, float]] = {}
         self._last: dict[str, Any] = {}
@@ -64,7 +70,7 @@ class Screen:
     def _on_progress(self, event: dict[str, Any]) -> None:
         self._last = event
         if self.live:
-            self._draw(self._live_line(event))
+            self._draw(*self._live_lines(event))
         elif self._due(event):
             self._line(self._plain_line(event))
 
@@ -74,12 +80,12 @@ class Screen:
             return
         self._losses.setdefault(event["stage"], {})[name] = float(event["value"])
         if self.live and self._last.get("stage") == event["stage"]:
-            self._draw(self._live_line(self._last))
+            self._draw(*self._live_lines(self._last))
 
     def _on_warning(self, event: dict[str, Any]) -> None:
         self._line(f"{output.style('warning:', stream=self.stream, fg='yellow', bold=True)} {event.get('message', '')}")
         if self.live and self._last:
-            self._draw(self._live_line(self._last))
+            self._draw(*self._live_lines(self._last))
 
     def _on_stage_finished(self, event: dict[str, Any]) -> None:
         stage = event["stage"]
@@ -109,12 +115,23 @@ class Screen:
             parts.append(output.number(done))
         return " ".join(parts) + "".join(f"  {text}" for text in self._figures(event))
 
+    def _live_lines(self, event: dict[str, Any]) -> list[str]:
+        """The line of the stage; while rows are generated, what comes of them below it."""
+        found = [self._live_line(event)]
+        if live := event.get("live"):
+            size = shutil.get_terminal_size()
+            found += generation_view.lines(
+                live, width=size.columns - 1, height=size.lines - len(found) - _SPARE_ROWS, unicode=self.unicode
+            )
+        return found
+
     def _plain_line(self, event: dict[str, Any]) -> str:
         done, total = int(event.get("done") or 0), int(event.get("total") or 0)
         count = (
             f"{output.number(done)}/{output.number(total)} ({100 * done // total} %)" if total else output.number(done)
         )
-        return ", ".join([f"{event['stage']}: {event.get('what', '')} {count}", *self._figures(event)])
+        more = generation_view.figures(event["live"]) if event.get("live") else []
+        return ", ".join([f"{event['stage']}: {event.get('what', '')} {count}", *self._figures(event), *more])
 
     def _figures(self, event: dict[str, Any]) -> list[str]:
         """Rate, time left and losses, each where it is known."""
@@ -147,7 +164,7 @@ class Screen:
     # --- writing ---
 
     def _due(self, event: dict[str, Any]) -> bool:
-        """Whether a plain line is due: a new tenth of the total, or a minute where the total is unknown.
+        """Whether a plain line is due: a new tenth of the total, or some time where that says too little.
 
         Work that begins again under the same name (another checkpoint) counts from its own start.
         """
@@ -157,40 +174,37 @@ class Screen:
         before, at = self._said.get(place, (0, -_QUIET_SECONDS))
         if tenth < before:
             before = 0
+        if event.get("live"):
+            due = now - at >= _LIVE_SECONDS or (done == total and done > 0)
+            self._said[place] = (tenth, now) if due else (before, at)
+            return due
         if tenth <= before and (total or now - at < _QUIET_SECONDS):
             self._said[place] = (before, at)
             return False
         self._said[place] = (tenth, now)
         return True
 
-    def _draw(self, text: str) -> None:
-        """Replace the live line; it is cut to the width of the terminal."""
-        self.stream.write(_CLEAR + _cut(text, shutil.get_terminal_size().columns - 1))
+    def _draw(self, *lines: str) -> None:
+        """Replace the live view; each line is cut to the width of the terminal."""
+        width = shutil.get_terminal_size().columns - 1
+        self.stream.write((self._cleared() or _CLEAR) + "\n".join(cut(line, width) for line in lines))
         self.stream.flush()
-        self._drawn = True
+        self._drawn = len(lines)
 
     def _line(self, text: str) -> None:
-        """Write a line that stays, in place of the live line."""
-        self.stream.write((_CLEAR if self._drawn else "") + text + "\n")
+        """Write a line that stays, in place of the live view."""
+        self.stream.write(self._cleared() + text + "\n")
         self.stream.flush()
-        self._drawn = False
+        self._drawn = 0
+
+    def _cleared(self) -> str:
+        """What takes the live view off the terminal, and the cursor to where it began."""
+        if self._drawn <= 1:
+            return _CLEAR if self._drawn else ""
+        return f"\r\x1b[{self._drawn - 1}A\x1b[J"
 
     def _end_line(self) -> None:
         if self._drawn:
             self.stream.write("\n")
             self.stream.flush()
-            self._drawn = False
-
-
-def _cut(text: str, width: int) -> str:
-    """The first `width` visible characters of `text`; colour codes take no room."""
-    out, visible, place = [], 0, 0
-    while place < len(text) and visible < width:
-        if text[place] == "\x1b":
-            end = text.index("m", place) + 1
-            out.append(text[place:end])
-            place = end
-            continue
-        out.append(text[place])
-        visible, place = visible + 1, place + 1
-    return "".join(out) + ("\x1b[0m" if "\x1b" in text else "")
+            self._drawn = 0

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from ilab.base import digest
+from ilab.base import digest, language
 from ilab.base.report import NullReporter, Reporter
 from ilab.documents.chunk import chunk
 from ilab.documents.convert import convert
@@ -15,6 +15,7 @@ from ilab.documents.fetch import fetch
 from ilab.documents.settings import DocumentSettings
 from ilab.documents.source import DocumentFile, Source
 from ilab.documents.tokens import Estimate, TokenCounter
+from ilab.errors import MissingExtra
 from ilab.records.chunks import Chunk, Document
 
 
@@ -38,7 +39,8 @@ def read_documents(
     """All documents of one leaf and their chunks, with the leaf's domain and outline, numbered through from `#000`.
 
     `files` are those of `source` that were fetched before; without them they are fetched. The title of a document
-    without a first-level heading is made of its file name. `SourceError` when a document cannot be fetched or read.
+    without a first-level heading is made of its file name. The language of each document is looked for, as far as the
+    package for that is installed. `SourceError` when a document cannot be fetched or read.
     """
     report = report or NullReporter()
     whole: list[Document] = []
@@ -47,6 +49,7 @@ def read_documents(
         files = fetch(source, settings=settings, cache_dir=cache_dir, report=report)
     for done, file in enumerate(files, start=1):
         document = convert(file, leaf=source.leaf, cache_dir=cache_dir, report=report)
+        document = replace(document, language=_language(document))
         whole.append(document)
         pieces = chunk(document, settings=settings, tokens=tokens or Estimate())
         for piece in pieces:
@@ -56,6 +59,7 @@ def read_documents(
                 title=piece.title or _title(file.name),
                 domain=source.domain,
                 outline=source.outline,
+                language=document.language,
             )
             found.append(numbered)
         report.progress("documents read", done, len(files))
@@ -77,6 +81,13 @@ def files_digest(files: Mapping[str, Sequence[DocumentFile]]) -> str:
     return digest.of_value(
         {leaf: {file.origin: digest.of_file(file.path) for file in own} for leaf, own in files.items()}
     )
+
+
+def _language(document: Document) -> str:
+    try:
+        return language.detect(document.text)
+    except MissingExtra:
+        return ""
 
 
 def _title(name: str) -> str:

@@ -7,7 +7,8 @@ nearest in length. Generated answers may themselves be wrong, so such a set is w
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
+from itertools import groupby
 
 from ilab.base import digest
 from ilab.errors import NothingGenerated
@@ -37,10 +38,11 @@ def from_samples(
         if sample.question.strip() and sample.answer.strip():
             grouped.setdefault((fact_of or _fact_of)(sample), []).append(sample)
     answers = list({_key(rows[0].answer): rows[0].answer.strip() for rows in grouped.values()}.values())
+    pool = Answers(answers)
     facts = []
     for name, rows in grouped.items():
         answer = rows[0].answer.strip()
-        wrong = distractors(answer, answers, salt=name)
+        wrong = pool.nearest(answer, salt=name)
         if len(wrong) == _DISTRACTORS:
             questions = tuple(dict.fromkeys(row.question.strip() for row in rows))
             facts.append(
@@ -79,21 +81,31 @@ def shape(answer: str) -> str:
     return "phrase"
 
 
-def distractors(answer: str, pool: Sequence[str], *, salt: str) -> tuple[str, ...]:
-    """Up to three wrong answers out of `pool`: same shape first, then nearest in length, ties by a fixed draw.
+class Answers:
+    """Answers by shape and length, so that those nearest to one of them are found without a look at all."""
 
-    An answer that contains the right one, or is contained in it, is passed over: it may be right as well.
-    """
-    own, kind = _key(answer), shape(answer)
-    others = [other for other in pool if _key(other) not in own and own not in _key(other)]
-    others.sort(
-        key=lambda other: (
-            abs(SHAPES.index(shape(other)) - SHAPES.index(kind)),
-            abs(len(other) - len(answer)),
-            digest.of_value([salt, other]),
-        )
-    )
-    return tuple(others[:_DISTRACTORS])
+    def __init__(self, answers: Iterable[str]) -> None:
+        self._found: dict[tuple[int, int], list[tuple[str, str]]] = {}
+        for answer in answers:
+            self._found.setdefault((SHAPES.index(shape(answer)), len(answer)), []).append((answer, _key(answer)))
+
+    def nearest(self, answer: str, *, salt: str) -> tuple[str, ...]:
+        """Up to three wrong answers: same shape first, then nearest in length, ties by a fixed draw.
+
+        An answer that contains the right one, or is contained in it, is passed over: it may be right as well.
+        """
+        own, kind = _key(answer), SHAPES.index(shape(answer))
+
+        def far(place: tuple[int, int]) -> tuple[int, int]:
+            return abs(place[0] - kind), abs(place[1] - len(answer))
+
+        found: list[str] = []
+        for _, places in groupby(sorted(self._found, key=far), key=far):
+            same = [one for place in places for one, key in self._found[place] if key not in own and own not in key]
+            found += sorted(same, key=lambda one: digest.of_value([salt, one]))
+            if len(found) >= _DISTRACTORS:
+                break
+        return tuple(found[:_DISTRACTORS])
 
 
 def _fact_of(sample: Sample) -> str:

@@ -6,11 +6,13 @@ several servers, one that fails three times in a row is left out, and tried with
 
 from __future__ import annotations
 
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from ilab.errors import TeacherError
 from ilab.llm import retry
@@ -19,6 +21,9 @@ from ilab.llm.limit import Limit
 from ilab.llm.port import Completion, GenerationParams
 from ilab.llm.retry import TryError
 from ilab.records.messages import Message
+
+if TYPE_CHECKING:
+    from ilab.llm.chat_templates import ChatTemplate
 
 _MOST_FAILURES = 3
 """Failures in a row after which a server is left out."""
@@ -154,18 +159,42 @@ class Endpoints:
             server.rests_until = max(server.rests_until, time.monotonic() + rest)
 
 
-def connect(urls: Sequence[str], *, model: str, flag: str, api_key: str, limit: Limit) -> Endpoints:
+def connect(
+    urls: Sequence[str],
+    *,
+    model: str,
+    flag: str,
+    api_key: str,
+    limit: Limit,
+    verify: bool | ssl.SSLContext = True,
+    adapters: Sequence[str] = (),
+    raw: bool = False,
+    template: ChatTemplate | None = None,
+) -> Endpoints:
     """The servers at `urls`; those that cannot be reached now are tried again later, as long as one can.
 
-    Raises `TeacherError` when none can be reached, or they do not serve the same model. `model` and `flag` as in
-    `HttpChatModel`; an empty `model` stands for the only one that the servers have.
+    Raises `TeacherError` when none can be reached, or they do not serve the same model. The other arguments
+    are as in `HttpChatModel`; an empty `model` stands for the only one that the servers have.
     """
+
+    def client(url: str, name: str) -> HttpChatModel:
+        return HttpChatModel(
+            url,
+            model=name,
+            flag=flag,
+            api_key=api_key,
+            verify=verify,
+            adapters=adapters,
+            raw=raw,
+            template=template,
+        )
+
     clients: list[HttpChatModel] = []
     names: dict[str, str] = {}
     away: list[TryError] = []
     try:
         for url in urls:
-            clients.append(HttpChatModel(url, model=model, flag=flag, api_key=api_key))
+            clients.append(client(url, model))
             try:
                 names[clients[-1].base_url] = clients[-1].choose()
             except TryError as error:
@@ -185,7 +214,7 @@ def connect(urls: Sequence[str], *, model: str, flag: str, api_key: str, limit: 
     if away:  # those that were away must not choose another model when they come back
         _close_all(clients)
         (name,) = set(names.values())
-        clients = [HttpChatModel(url, model=name, flag=flag, api_key=api_key) for url in urls]
+        clients = [client(url, name) for url in urls]
     return Endpoints(clients, limit=limit)
 
 

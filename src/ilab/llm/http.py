@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ilab.errors import TeacherError
-from ilab.llm.port import Completion, GenerationParams, ScoreRequest, TokenScore
+from ilab.llm.lora import Loras
+from ilab.llm.port import (
+    Completion,
+    ContextExceeded,
+    GenerationParams,
+    RequestRefused,
+    SchemaRefused,
+    ScoreRequest,
+    TokenScore,
+)
+from ilab.llm.raw import Raw
+from ilab.llm.retry import TryError
 from ilab.llm.transport import Transport
 from ilab.records.messages import Message
 
+if TYPE_CHECKING:
+    from ilab.llm.chat_templates import ChatTemplate
+
 SCORE_BATCH = 40_000
 """Characters sent to the scorer at once, a shared prefix counted once: some ten seconds of work on two cores."""
+
+_NO_SCHEMA = (400, 404, 422, 501)
+"""Statuses by which a server says that it does not know JSON schemas, or not this one."""
 
 
 class HttpChatModel:
@@ -22,8 +40,11 @@ class HttpChatModel:
     `base_url` gets `/v1` when it has no path. `model` may be empty when the server has one model only; `flag` is how a
     user names it, for hints. `timeout` is in seconds for each try; `retries` counts the tries after the first, made on
     lost connections, time-outs, 429 and 5xx. `socket` is a Unix socket to connect to in place of the address. `verify`
-    is False, or the file of a certificate authority. `watch` is called before a retry and raises when trying again is
-    senseless.
+    is False, the file of a certificate authority, or a context of TLS. `watch` is called before a retry and raises when
+    trying again is senseless.
+
+    `adapters` are the LoRA adapters that requests may name. With `raw` the conversation is rendered here, by `template`
+    or by the one that the server shows, and goes to `POST {base_url}/completions`.
     """
 
     def __init__(
@@ -36,12 +57,17 @@ class HttpChatModel:
         timeout: float = 120,
         retries: int = 4,
         socket: Path | None = None,
-        verify: bool | str = True,
+        verify: bool | str | ssl.SSLContext = True,
         watch: Callable[[], None] | None = None,
+        adapters: Sequence[str] = (),
+        raw: bool = False,
+        template: ChatTemplate | None = None,
     ) -> None:
         self._transport = Transport(
             base_url, api_key=api_key, timeout=timeout, retries=retries, socket=socket, verify=verify, watch=watch
         )
+        self._loras = Loras(self._transport, expected=bool(adapters))
+        self._raw = Raw(self._transport, template) if raw else None
         self._model = model
         self._flag = flag
         self._lock = threading.Lock()
@@ -74,14 +100,24 @@ class HttpChatModel:
 
     def chat_once(self, messages: Sequence[Message], params: GenerationParams) -> Completion:
         """Answer `messages` in one try, for callers that try again on their own. Raises `retry.TryError`."""
-        return self._transport.post_once("chat/completions", self._body(messages, params), _completion)
+        if self._raw and params.schema is not None:
+            raise SchemaRefused(f"{self.base_url} is asked for raw completions, which keep to no JSON schema")
+        body = self._body(messages, params)
+        try:
+            return self._transport.post_once(self._path, body, _completion)
+        except ContextExceeded:
+            raise
+        except (RequestRefused, TryError) as refusal:
+            if params.schema is not None and refusal.status in _NO_SCHEMA:
+                raise SchemaRefused(refusal.message, hint=refusal.hint, status=refusal.status) from refusal
+            raise
 
     def stream(self, messages: Sequence[Message], params: GenerationParams) -> Iterator[str]:
         """The answer in pieces. Closing the iterator cancels the request on the server."""
-        events = self._transport.events("chat/completions", self._body(messages, params) | {"stream": True})
+        events = self._transport.events(self._path, self._body(messages, params) | {"stream": True})
         for event in events:
             for choice in event.get("choices") or []:
-                piece = (choice.get("delta") or {}).get("content")
+                piece = choice.get("text") if self._raw else (choice.get("delta") or {}).get("content")
                 if piece:
                     yield piece
 
@@ -89,10 +125,15 @@ class HttpChatModel:
         """Close the connections."""
         self._transport.close()
 
+    @property
+    def _path(self) -> str:
+        return "completions" if self._raw else "chat/completions"
+
     def _body(self, messages: Sequence[Message], params: GenerationParams) -> dict[str, Any]:
+        turns = [{"role": message.role, "content": message.content} for message in messages]
         body: dict[str, Any] = {
             "model": self._model_name(),
-            "messages": [{"role": message.role, "content": message.content} for message in messages],
+            **({"prompt": self._raw.prompt(messages)} if self._raw else {"messages": turns}),
             "max_tokens": params.max_tokens,
             "temperature": params.temperature,
             "top_p": params.top_p,
@@ -100,7 +141,10 @@ class HttpChatModel:
         }
         if params.stop:
             body["stop"] = list(params.stop)
-        return body
+        if params.schema is not None:
+            schema = {"name": "answer", "schema": dict(params.schema), "strict": True}
+            body["response_format"] = {"type": "json_schema", "json_schema": schema}
+        return body | self._loras.chosen(params.adapter)
 
     def _model_name(self) -> str:
         """The model to ask for; asked from the server once when none was given."""
@@ -158,7 +202,7 @@ def _completion(answer: Any) -> Completion:
         choice = answer["choices"][0]
         usage = answer.get("usage") or {}
         return Completion(
-            text=str(choice["message"].get("content") or ""),
+            text=str((choice["text"] if "text" in choice else choice["message"].get("content")) or ""),
             finish_reason=str(choice.get("finish_reason") or "stop"),
             prompt_tokens=int(usage.get("prompt_tokens") or 0),
             cached_tokens=_cached_tokens(answer, usage),

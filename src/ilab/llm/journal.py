@@ -27,7 +27,13 @@ from ilab.records.messages import Message
 
 _FORM = 1
 """Raised when keys are made another way."""
+_LATER = ("schema", "adapter")
+"""Parameters that are in a key only when they are set: journals are older than they."""
 _KEY = re.compile(rb'"key":"([0-9a-f]{64})"\}\s*$')
+
+
+class Unanswered(TeacherError):
+    """A replay was asked for what is not in its journal."""
 
 
 class Journal:
@@ -152,13 +158,17 @@ class Journaled:
 def key_of(messages: Sequence[Message], params: GenerationParams, *, identity: str) -> str:
     """What names a request: the same request to the same model has the same key on any machine."""
     turns = [[message.role, message.content] for message in messages]
-    return digest.of_value([_FORM, identity, turns, asdict(params)])
+    told = asdict(params)
+    for name in _LATER:
+        if not told[name]:
+            del told[name]
+    return digest.of_value([_FORM, identity, turns, told])
 
 
-def _unknown(path: Path, key: str, messages: Sequence[Message]) -> TeacherError:
+def _unknown(path: Path, key: str, messages: Sequence[Message]) -> Unanswered:
     asked = messages[-1].content.strip() if messages else ""
     start = asked.partition("\n")[0][:200]
-    return TeacherError(
+    return Unanswered(
         f"the journal {path} has no answer to `{start}`",
         hint="run once without --replay: then the teacher is asked, and its answers are kept",
         details=[f"key {key}"],

@@ -6,9 +6,9 @@ takes a TokenScorer. `ilab.llm.scripted` holds the deterministic implementation 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from ilab.errors import TeacherError
 from ilab.records.messages import Message
@@ -16,13 +16,19 @@ from ilab.records.messages import Message
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenerationParams:
-    """How to decode. `temperature` 0 is greedy; `stop` ends the text before any of its strings."""
+    """How to decode. `temperature` 0 is greedy; `stop` ends the text before any of its strings.
+
+    `schema` is the JSON schema that the answer keeps to; not every model can (`SchemaRefused`). `adapter` names a LoRA
+    adapter of the model, as the server calls it.
+    """
 
     max_tokens: int = 256
     temperature: float = 0.0
     top_p: float = 1.0
     seed: int = 42
     stop: tuple[str, ...] = ()
+    schema: Mapping[str, Any] | None = None
+    adapter: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,11 +47,23 @@ class Completion:
 
 
 class RequestRefused(TeacherError):
-    """The model does not take this very request; others may do."""
+    """The model does not take this very request; others may do. `status` is that of HTTP, 0 where there is none."""
+
+    def __init__(self, message: str, *, hint: str = "", details: Sequence[str] = (), status: int = 0) -> None:
+        super().__init__(message, hint=hint, details=details)
+        self.status = status
 
 
 class ContextExceeded(RequestRefused):
     """Prompt and answer together would be longer than the model's context."""
+
+
+class SchemaRefused(RequestRefused):
+    """The model does not take a request with this JSON schema; the same one without it may do."""
+
+
+class RequestFailed(RequestRefused):
+    """The model failed at this request each time that it was tried; others may do."""
 
 
 class ChatModel(Protocol):

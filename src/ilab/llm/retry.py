@@ -19,16 +19,24 @@ Result = TypeVar("Result")
 class TryError(TeacherError):
     """A failed request. `passing` when another try may do better; `busy` when fewer requests at once may help.
 
-    `wait` is the seconds that the server asks for.
+    `wait` is the seconds that the server asks for; `status` is that of HTTP, 0 where there is none.
     """
 
     def __init__(
-        self, message: str, *, hint: str = "", passing: bool = False, busy: bool = False, wait: float | None = None
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        passing: bool = False,
+        busy: bool = False,
+        wait: float | None = None,
+        status: int = 0,
     ) -> None:
         super().__init__(message, hint=hint)
         self.passing = passing
         self.busy = busy
         self.wait = wait
+        self.status = status
 
 
 def call(once: Callable[[], Result], *, retries: int, watch: Callable[[], None]) -> Result:
@@ -44,7 +52,8 @@ def call(once: Callable[[], Result], *, retries: int, watch: Callable[[], None])
             if not failure.passing or attempt >= retries:
                 tries = f" after {attempt + 1} tries" if attempt else ""
                 message = failure.message + tries
-                raise TryError(message, hint=failure.hint, passing=failure.passing) from failure.__cause__
+                told = TryError(message, hint=failure.hint, passing=failure.passing, status=failure.status)
+                raise told from failure.__cause__
             time.sleep(pause(attempt, failure.wait))
             watch()
             attempt += 1

@@ -5,21 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from ilab.base import digest
-from ilab.llm.port import Completion, GenerationParams, ScoreRequest, TokenScore
+from ilab.llm.port import Completion, GenerationParams, SchemaRefused, ScoreRequest, TokenScore
 from ilab.records.messages import Message
 
 
 class ScriptedChatModel:
     """Answers every conversation with what `answers` returns for it. Words count as tokens.
 
-    `max_tokens` and `stop` are honoured. The function may raise `TeacherError` to play a model that fails.
+    `max_tokens` and `stop` are honoured. The function may raise `TeacherError` to play a model that fails. With
+    `takes_schema` a JSON schema is not refused; keeping to it is up to the function.
     """
 
-    def __init__(self, answers: Callable[[Sequence[Message]], str]) -> None:
+    def __init__(self, answers: Callable[[Sequence[Message]], str], *, takes_schema: bool = False) -> None:
         self.answers = answers
+        self.takes_schema = takes_schema
 
     def chat(self, messages: Sequence[Message], params: GenerationParams) -> Completion:
         """The scripted answer to `messages`."""
+        if params.schema is not None and not self.takes_schema:
+            raise SchemaRefused("the script knows no JSON schemas")
         text = self.answers(messages)
         for stop in params.stop:
             text = text.partition(stop)[0]

@@ -18,13 +18,14 @@ from urllib.parse import urlsplit, urlunsplit
 import httpx
 
 from ilab.errors import ConfigError, TeacherError
-from ilab.llm import retry
+from ilab.llm import retry, tls
 from ilab.llm.port import ContextExceeded, RequestRefused
 from ilab.llm.retry import TryError
 
 _REFUSED = (400, 413, 422)
 """Statuses by which a server refuses one request, while others may do."""
 _BUSY = (429, 503, 504)
+_NO_SUCH_METHOD = 501
 _CONTEXT = re.compile(r"context.{0,20}(?:length|size|window)|exceeds? the (?:available )?context|too many tokens", re.I)
 _CONNECT_TIMEOUT = 10.0
 _REAP_TIME = 0.2
@@ -49,7 +50,7 @@ class Transport:
         timeout: float,
         retries: int,
         socket: Path | None = None,
-        verify: bool | str = True,
+        verify: bool | str | ssl.SSLContext = True,
         watch: Callable[[], None] | None = None,
     ) -> None:
         self.base_url = normalise(base_url)
@@ -66,7 +67,7 @@ class Transport:
             if socket
             else None,
             trust_env=socket is None and not _is_loopback(self.base_url),
-            verify=_trusting(verify) if isinstance(verify, str) else verify,
+            verify=tls.trusting(verify) if isinstance(verify, str) else verify,
         )
 
     def __repr__(self) -> str:
@@ -75,6 +76,22 @@ class Transport:
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
+
+    def find(self, path: str) -> Any:
+        """The JSON at `path` beside the API, from the server's root; None where the server has nothing there.
+
+        Tried once. Raises `TryError` when another try may do better.
+        """
+        parts = urlsplit(self.base_url)
+        root = urlunsplit((parts.scheme, parts.netloc, parts.path.removesuffix("/v1"), "", ""))
+        try:
+            return self.attempt(lambda: self._json(self._client.get(f"{root}/{path}")))
+        except RequestRefused:
+            return None
+        except TryError as error:
+            if error.passing and error.status != _NO_SUCH_METHOD:
+                raise
+            return None
 
     def get(self, path: str) -> Any:
         """The JSON at `path`."""
@@ -141,10 +158,10 @@ class Transport:
             hint = "the model may be too slow for this request: allow more time, or run fewer requests at once"
             raise TryError(message, hint=hint, passing=True, busy=True) from error
         except httpx.TransportError as error:
-            certificate = "CERTIFICATE_VERIFY_FAILED" in str(error)
-            hint = "name the certificate authority of the server" if certificate else "is a model server running there?"
+            distrust = tls.hint_of(str(error))
+            hint = distrust or "is a model server running there?"
             raise TryError(
-                f"cannot reach {self.shown_url}: {_reason(error)}", hint=hint, passing=not certificate
+                f"cannot reach {self.shown_url}: {_reason(error)}", hint=hint, passing=not distrust
             ) from error
         except ValueError as error:
             message = f"{self.shown_url} does not answer as a model server does: {error}"
@@ -155,7 +172,8 @@ class Transport:
         status, said = response.status_code, _server_message(response)
         message = f"{self.shown_url} answers {status}: {said}"
         if status in _REFUSED:
-            return ContextExceeded(message) if _CONTEXT.search(said) else RequestRefused(message)
+            kind = ContextExceeded if _CONTEXT.search(said) else RequestRefused
+            return kind(message, status=status)
         hints = {401: "check the API key", 403: "check the API key", 404: "check the address and the model name"}
         return TryError(
             message,
@@ -163,6 +181,7 @@ class Transport:
             passing=status in (408, 429) or status >= 500,
             busy=status in _BUSY,
             wait=_retry_after(response),
+            status=status,
         )
 
 
@@ -276,13 +295,6 @@ def _without_password(url: str) -> str:
     except ValueError:
         return url.rpartition("@")[2]
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
-
-
-def _trusting(certificates: str) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=certificates)
-    except OSError as error:
-        raise ConfigError(f"cannot read certificates from {certificates}: {error}") from error
 
 
 def _nothing() -> None:

@@ -113,15 +113,17 @@ def _from_messages(row: Mapping[str, Any]) -> TrainRow:
     )
 
 
-_TEXTS = ("id", "leaf", "kind", "origin", "chunk", "context", "source")
+_TEXTS = ("id", "leaf", "kind", "origin", "chunk", "context", "source", "document", "language")
+_PLACES = ("start", "end")
 
 
 def _from_sample(row: Mapping[str, Any]) -> Sample:
     scores = row.get("scores") or {}
     if not isinstance(scores, Mapping):
         raise ValueError("`scores` is not an object")
-    texts = {name: _text(row, name, "") for name in _TEXTS}
-    return Sample(question=_text(row, "question"), answer=_text(row, "answer"), scores=dict(scores), **texts)
+    found: dict[str, Any] = {name: _text(row, name, "") for name in _TEXTS}
+    found |= {name: row[name] for name in _PLACES if isinstance(row.get(name), int)}
+    return Sample(question=_text(row, "question"), answer=_text(row, "answer"), scores=dict(scores), **found)
 
 
 def _text(row: Mapping[str, Any], name: str, default: str | None = None) -> str:

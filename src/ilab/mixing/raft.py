@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from ilab.mixing import rows
 from ilab.records import messages
@@ -14,15 +15,23 @@ GOLDEN_SHARE = 0.4
 """Share of the rows in which the document with the answer stands."""
 DOCUMENTS = 4
 _TWIN = 0.8
+_PAGES = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """A chunk in small letters with single spaces, and its words."""
+
+    plain: str
+    words: frozenset[str]
 
 
 class Shelf:
-    """The chunks of one leaf, among which distractors are found."""
+    """The chunks of one leaf, among which distractors are found. The words of a few thousand are kept."""
 
     def __init__(self, chunks: Sequence[Chunk]) -> None:
-        self._chunks = tuple(chunks)
-        self._plain = {chunk.id: " ".join(chunk.text.casefold().split()) for chunk in chunks}
-        self._words = {name: frozenset(text.split()) for name, text in self._plain.items()}
+        self._chunks = chunks
+        self._pages: dict[str, _Page] = {}
 
     def row(self, sample: Sample, golden: Chunk, *, seed: int, golden_share: float = GOLDEN_SHARE) -> TrainRow:
         """The row of `sample`, whose answer is in the chunk `golden` of this shelf; the same for the same seed."""
@@ -54,20 +63,30 @@ class Shelf:
     def _answers(self, chunk: Chunk, sample: Sample) -> bool:
         """Whether a chunk holds the sentence that the answer is from, as neighbours do that overlap."""
         source = " ".join(sample.source.casefold().split())
-        return bool(source) and source in self._plain[chunk.id]
+        return bool(source) and source in self._page(chunk).plain
 
     def _twins(self, one: Chunk, other: Chunk) -> bool:
         """Whether two chunks say the same, be it in another spelling."""
-        if one.id == other.id or self._plain[one.id] == self._plain[other.id]:
+        first, second = self._page(one), self._page(other)
+        if one.id == other.id or first.plain == second.plain:
             return True
-        first, second = self._words[one.id], self._words[other.id]
-        return len(first & second) >= _TWIN * len(first | second)
+        return len(first.words & second.words) >= _TWIN * len(first.words | second.words)
+
+    def _page(self, chunk: Chunk) -> _Page:
+        page = self._pages.get(chunk.id)
+        if page is None:
+            if len(self._pages) >= _PAGES:
+                del self._pages[next(iter(self._pages))]
+            plain = " ".join(chunk.text.casefold().split())
+            page = self._pages[chunk.id] = _Page(plain, frozenset(plain.split()))
+        return page
 
 
 def _in_random_order(chunks: Sequence[Chunk], rng: random.Random) -> Iterator[Chunk]:
-    """A shuffle that costs no more than what is taken of it."""
-    rest = list(chunks)
-    while rest:
-        place = rng.randrange(len(rest))
-        rest[place], rest[-1] = rest[-1], rest[place]
-        yield rest.pop()
+    """A shuffle that costs no more than what is taken of it: only the places that were swapped are on record."""
+    moved: dict[int, int] = {}
+    for last in reversed(range(len(chunks))):
+        place = rng.randrange(last + 1)
+        drawn = moved.get(place, place)
+        moved[place] = moved.get(last, last)
+        yield chunks[drawn]

@@ -7,19 +7,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from array import array
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import yaml
 
 from ilab.base import digest
-from ilab.mixing import formats, rows
+from ilab.mixing import formats, on_demand, rows
+from ilab.mixing.on_demand import OnDemand
 from ilab.mixing.raft import GOLDEN_SHARE, Shelf
 from ilab.records import messages, seeds
 from ilab.records.chunks import Chunk
-from ilab.records.samples import Sample, TrainRow
+from ilab.records.samples import AUXILIARY, Sample, TrainRow
 
+Item = TypeVar("Item", Sample, Chunk)
 _LONGEST = 180
 """Of a file name, in bytes; file systems take 255."""
 
@@ -41,16 +45,20 @@ def write(
     seed: int,
     golden_share: float = GOLDEN_SHARE,
 ) -> NodeFiles:
-    """Write the files of every leaf below `folder`. Knowledge without a chunk, the user's own, has no document."""
-    golden = {(chunk.leaf, chunk.id): chunk for chunk in chunks}
-    knowledge = _by_leaf(one for one in samples if one.kind == seeds.KNOWLEDGE and (one.leaf, one.chunk) in golden)
-    skills = _by_leaf(one for one in samples if one.kind != seeds.KNOWLEDGE)
-    names = _Names()
+    """Write the files of every leaf below `folder`. Knowledge without a chunk, the user's own, has no document.
+
+    Samples and chunks are asked for more than once, and none is kept.
+    """
+    golden = {(chunk.leaf, chunk.id): place for place, chunk in enumerate(chunks)}
+    shelves = _by_leaf(chunks, lambda chunk: True)
+    knowledge = _by_leaf(samples, lambda one: one.kind == seeds.KNOWLEDGE and (one.leaf, one.chunk) in golden)
+    skills = _by_leaf(samples, lambda one: one.kind != seeds.KNOWLEDGE)
+    names = LeafNames()
     first, second = [], []
     for leaf, asked in knowledge.items():
         p07, p10 = names.of(leaf, ("_p07", "_p10"))
-        shelf = Shelf([chunk for chunk in chunks if chunk.leaf == leaf])
-        pairs = [(sample, golden[leaf, sample.chunk]) for sample in asked]
+        shelf = Shelf(shelves[leaf])
+        pairs = _pairs(asked, chunks, golden)
         rows.write(folder / p07, _p07(pairs))
         rows.write(folder / p10, _p10(pairs, shelf, seed, golden_share))
         first.append(p07)
@@ -71,29 +79,48 @@ def recipe(files: Sequence[str], *, folder: str, system_prompt: str) -> str:
     return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120)
 
 
-def _by_leaf(samples: Iterable[Sample]) -> dict[str, list[Sample]]:
-    found: dict[str, list[Sample]] = {}
-    for sample in samples:
-        found.setdefault(sample.leaf, []).append(sample)
-    return dict(sorted(found.items()))
+def _by_leaf(items: Sequence[Item], wanted: Callable[[Item], bool]) -> dict[str, Sequence[Item]]:
+    """The wanted items of each leaf, in order."""
+    places: dict[str, array[int]] = {}
+    for place, item in enumerate(items):
+        if wanted(item):
+            places.setdefault(item.leaf, array("q")).append(place)
+    return {leaf: on_demand.picked(items, found) for leaf, found in sorted(places.items())}
 
 
-def _p07(pairs: Sequence[tuple[Sample, Chunk]]) -> Iterator[TrainRow]:
+def _pairs(
+    asked: Sequence[Sample], chunks: Sequence[Chunk], golden: Mapping[tuple[str, str], int]
+) -> Sequence[tuple[Sample, Chunk]]:
+    """Each sample with its chunk."""
+
+    def pair(place: int) -> tuple[Sample, Chunk]:
+        sample = asked[place]
+        return sample, chunks[golden[sample.leaf, sample.chunk]]
+
+    return OnDemand(len(asked), pair)
+
+
+def _p07(pairs: Sequence[tuple[Sample, Chunk]], *, unmask_summaries: bool = True) -> Iterator[TrainRow]:
+    """Each question below its document; a summary's question holds its document already."""
     for sample, chunk in pairs:
+        summary = sample.origin == AUXILIARY
+        asked = sample.question if summary else f"{chunk.text}\n\n{sample.question}"
+        dataset = "document_auxiliary" if summary else "document_knowledge_qa"
         yield rows.made(
-            (messages.user(f"{chunk.text}\n\n{sample.question}"), messages.assistant(sample.answer)),
-            metadata={"sdg_document": chunk.text, "domain": chunk.domain, "dataset": "document_knowledge_qa"},
-            unmask=True,
+            (messages.user(asked), messages.assistant(sample.answer)),
+            metadata={"sdg_document": chunk.text, "domain": chunk.domain, "dataset": dataset},
+            unmask=unmask_summaries or not summary,
         )
 
 
 def _p10(pairs: Sequence[tuple[Sample, Chunk]], shelf: Shelf, seed: int, golden_share: float) -> Iterator[TrainRow]:
     for sample, chunk in pairs:
-        yield shelf.row(sample, chunk, seed=seed, golden_share=golden_share)
-    yield from _p07(pairs)
+        if sample.origin != AUXILIARY:
+            yield shelf.row(sample, chunk, seed=seed, golden_share=golden_share)
+    yield from _p07(pairs, unmask_summaries=False)
 
 
-class _Names:
+class LeafNames:
     """File names of leaves; a/b and a_b are two leaves, and some file systems know no capital letters."""
 
     def __init__(self) -> None:

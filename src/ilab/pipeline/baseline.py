@@ -16,7 +16,7 @@ from ilab.evaluation.questions import Fact, QuestionSet, halves
 from ilab.evaluation.settings import EvalSettings
 from ilab.llm.pool import run_ordered
 from ilab.llm.port import GenerationParams
-from ilab.mixing import split
+from ilab.mixing import on_demand, split
 from ilab.mixing.mix import replay_prompts
 from ilab.pipeline import model_session
 from ilab.pipeline.job import Job
@@ -71,8 +71,9 @@ def load_proof(job: Job, samples: Path | None) -> Proof:
         return Proof(document=document, placebo=placebo, keep=keep)
     if samples is None:
         return Proof(document=None, placebo=placebo, keep=keep)
-    rows = [Sample.from_json(row) for row in jsonl.read(samples)]
-    held = [row for row in split.by_fact(rows, share=job.mixing.heldout_share, seed=job.mixing.seed)[1] if _short(row)]
+    with on_demand.of_file(samples, Sample.from_json) as rows:
+        held_out = split.by_fact(rows, share=job.mixing.heldout_share, seed=job.mixing.seed)[1]
+        held = [row for row in held_out if _short(row)]
     enough = len({row.answer for row in held}) >= 8
     made = heldout.from_samples(held, fact_of=split.fact_of, tier="untaught") if enough else None
     return Proof(document=made, placebo=placebo, keep=keep, generated=True)

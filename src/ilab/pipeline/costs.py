@@ -56,6 +56,12 @@ def usage(generated: Path) -> TokenUsage:
     )
 
 
+def _remembered(generated: Path) -> int:
+    """Tokens of the teacher's answers, and their prompts, that were not spent because they were remembered."""
+    spent = json.loads((generated / "funnel.json").read_text(encoding="utf-8")).get("teacher_tokens", {})
+    return int(spent.get("saved", 0))
+
+
 def wall_seconds(events: Iterable[Mapping[str, Any]]) -> float:
     """Seconds from every start of a run to its end, or to its last sign of life; a start that goes on ends now."""
     total, began, last, kind = 0.0, None, None, ""
@@ -83,11 +89,13 @@ def _tokens(folder: Path, record: Mapping[str, Any]) -> tuple[int, str]:
     """Tokens of a stage, and what they are: the engines do not count the same thing everywhere."""
     if (folder / "funnel.json").exists():
         spent = usage(folder)
-        parts = (
+        parts = [
             f"{spent.computed:,} prompt tokens computed",
             f"{spent.cached:,} more from the prefix cache",
             f"{spent.completion:,} written",
-        )
+        ]
+        if saved := _remembered(folder):
+            parts.append(f"{saved:,} saved by answers that were remembered")
         return spent.computed + spent.completion, f"{', '.join(parts)}; likelihood checks not counted"
     if (folder / "answers.jsonl").exists():
         rows = jsonl.read(folder / "answers.jsonl", skip_torn=True)

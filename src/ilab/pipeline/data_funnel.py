@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -16,24 +17,41 @@ from ilab.records.reviews import FILE as REVIEWS
 from ilab.records.reviews import Reviews
 from ilab.records.samples import Sample
 from ilab.runs.folder import RunFolder
+from ilab.sdg import calibration
 from ilab.sdg.row import to_sample
 
 SEED = "seed"
+_REPEATED = re.compile(r"duplicate|\brepeats (?:a|one)\b|the same .* again")
+"""What reasons say that are about repeats."""
 
 
 @dataclass(slots=True, kw_only=True)
 class PathFunnel:
-    """One path of a flow. `calls` counts questions to the teacher, those whose answer was remembered too.
+    """One path of a flow. `calls` counts questions to the teacher, `remembered` those that nobody had to answer again.
 
-    `examples` has one rejected row a reason.
+    `tokens` are those of prompts and answers that were spent; `examples` has one rejected row a reason.
     """
 
     name: str
     calls: int = 0
+    remembered: int = 0
+    tokens: int = 0
     made: int = 0
     kept: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
     examples: dict[str, str] = field(default_factory=dict)
+
+    def spend(self, usage: Mapping[str, int]) -> None:
+        """Count what a unit of the path was asked, and what that cost."""
+        remembered = int(usage.get("remembered", 0))
+        self.calls += int(usage.get("calls", 0)) + remembered
+        self.remembered += remembered
+        self.tokens += sum(int(usage.get(name, 0)) for name in ("computed", "cached", "written"))
+
+    @property
+    def duplicates(self) -> int:
+        """Rows that were rejected for what they repeat: another row, a seed, a question that is held out."""
+        return sum(count for reason, count in self.rejected.items() if _REPEATED.search(reason))
 
     def reject(self, row: Mapping[str, Any]) -> None:
         """Count one rejected row."""
@@ -47,7 +65,12 @@ class PathFunnel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Generated:
-    """What a run has generated so far. `finished` is False while only shards are there; `seeds` are the user's own."""
+    """What a run has generated so far. `finished` is False while only shards are there; `seeds` are the user's own.
+
+    `targets` tells of each leaf that has one how many samples it should have and has, and why it fell short;
+    `coverage` how many sentences had a question before its gaps were filled, and after. Both are known at the end.
+    `judges` tells what each judge made of the user's examples.
+    """
 
     finished: bool
     units: int
@@ -55,10 +78,16 @@ class Generated:
     paths: dict[str, PathFunnel]
     tokens: dict[str, int]
     reviewed: dict[str, int]
+    targets: dict[str, dict[str, Any]] = field(default_factory=dict)
+    coverage: dict[str, int] = field(default_factory=dict)
+    judges: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """The funnel for programs."""
-        paths = {name: asdict(path) | {"rejected": dict(path.rejected)} for name, path in self.paths.items()}
+        paths = {
+            name: asdict(path) | {"rejected": dict(path.rejected), "duplicates": path.duplicates}
+            for name, path in self.paths.items()
+        }
         return {
             "finished": self.finished,
             "units": self.units,
@@ -66,6 +95,8 @@ class Generated:
             "paths": paths,
             "teacher_tokens": self.tokens,
             "reviewed": self.reviewed,
+            "targets": self.targets,
+            "judges": self.judges,
         }
 
 
@@ -77,16 +108,18 @@ def funnel(run: RunFolder) -> Generated:
     tokens: Counter[str] = Counter()
     units = 0
     for shard in _shards(folder):
-        units += 1
+        units += not shard["late"]
         tokens.update(shard["usage"])
         # a unit is worked on by one path, whose name its rows bear; of one without rows only the tokens are known
         rows = [*shard["kept"], *shard["rejected"]]
         if rows:
-            _path(paths, rows[0]).calls += sum(int(shard["usage"].get(name, 0)) for name in ("calls", "remembered"))
+            _path(paths, rows[0]).spend(shard["usage"])
         if not finished:
             _count(paths, shard["kept"], shard["rejected"])
+    told: dict[str, Any] = {}
     if finished:
-        tokens = Counter(json.loads((folder / "funnel.json").read_bytes()).get("teacher_tokens", {}))
+        told = json.loads((folder / "funnel.json").read_bytes())
+        tokens = Counter(told.get("teacher_tokens", {}))
         kept = (sample.to_json() for sample in _samples_of(folder / "samples.jsonl") if sample.origin != SEED)
         _count(paths, kept, rejected(run))
     ids = (sample.id for sample in samples(run))
@@ -96,6 +129,9 @@ def funnel(run: RunFolder) -> Generated:
         seeds=len(data_files.seeds(run)),
         paths=dict(sorted(paths.items())),
         tokens=dict(tokens),
+        targets=told.get("targets", {}),
+        coverage=told.get("coverage", {}),
+        judges=calibration.read(folder),
         reviewed=Reviews(run.folder / REVIEWS).counts(ids) if (run.folder / REVIEWS).exists() else {},
     )
 
@@ -130,7 +166,8 @@ def _shards(folder: Path) -> Iterator[dict[str, Any]]:
     for path in sorted((folder / "shards").glob("*.json")):
         content = json.loads(path.read_bytes())
         if {"kept", "rejected"} <= content.keys():
-            yield {"usage": {}, **content}
+            # rows that were judged later lie in a file of their own
+            yield {"usage": {}, "late": "-" in path.stem, **content}
 
 
 def _path(paths: dict[str, PathFunnel], row: Mapping[str, Any]) -> PathFunnel:

@@ -32,10 +32,14 @@ class Places:
         return sample.source if number is None else sentences.originals[number]
 
     def place(self, sample: Sample) -> Place | None:
-        """The place of that sentence in the original of the document, or of its chunk."""
+        """The place of that sentence in the original of the document, or of its chunk; what the sample says of it."""
         chunk = self.chunk(sample)
         if chunk is None:
             return None
+        original = self._originals.get((sample.leaf, sample.document), "")
+        if sample.end and sample.end <= len(original):
+            line = original.count("\n", 0, sample.start) + 1
+            return Place(source=sample.document, start=sample.start, end=sample.end, line=line)
         return place(chunk, self._originals.get((chunk.leaf, chunk.source), ""), self.sentence(sample))
 
     def passage(self, sample: Sample) -> str:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import filecmp
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -17,16 +16,15 @@ import yaml
 
 from ilab.base import atomic, clock, jsonl
 from ilab.evaluation.questions import Fact, QuestionSet
-from ilab.mixing import reference_files
+from ilab.mixing import mmlu_task, on_demand, reference_files
 from ilab.mixing.reference_files import NodeFiles
 from ilab.pipeline import generate
 from ilab.pipeline.baseline import Proof, load_proof
 from ilab.pipeline.job import Job
-from ilab.pipeline.mix import divide, mix
+from ilab.pipeline.mix import divide, mix, opened
 from ilab.pipeline.prepare import Prepared, prepare
 from ilab.records.reviews import FILE as REVIEWS
 from ilab.records.reviews import Reviews
-from ilab.records.samples import Sample
 from ilab.runs.folder import RunFolder
 
 _KNOWLEDGE = "knowledge_train_msgs"
@@ -34,6 +32,9 @@ _QUESTIONS = "heldout_questions"
 _KNOWLEDGE_RECIPE, _SKILLS_RECIPE = "knowledge_recipe", "skills_recipe"
 _NODES = "node_datasets"
 _YAML = (_QUESTIONS, _KNOWLEDGE_RECIPE, _SKILLS_RECIPE)
+_PIECE = 1 << 20
+Content = bytes | Path
+"""What a file is to hold: these bytes, or a copy of that file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,8 +83,9 @@ def publish(
     """Write the files of a run to `out`, or find them there when they were published before.
 
     knowledge_train_msgs_*, skills_train_msgs_*, messages_<student>_*.jsonl; heldout_questions_*.yaml when facts were
-    held out for want of a hand-written questions file; node_datasets_*/ with the files of each leaf, and
-    knowledge_recipe_*, skills_recipe_*.yaml that mix them.
+    held out for want of a hand-written questions file; node_datasets_*/ with the files of each leaf and, where the flow
+    makes questions with choices, those and their task for lm-eval; knowledge_recipe_*, skills_recipe_*.yaml that mix
+    the files of the leaves.
 
     The recipes do not make the two train_msgs files: those are our own mix, in which every fact is asked for in many
     wordings and the document stands as text to read, and models learn more from it. The files of the leaves are the
@@ -91,29 +93,36 @@ def publish(
     that are held out.
     """
     student = Path(job.models.student.replace("://", "-").replace("==", "-")).name
-    samples = [Sample.from_json(row) for row in jsonl.read(generated / "samples.jsonl")]
-    train, _ = divide(samples, proof, job, reviews)
-    fixed = {
-        f"messages_{student}": _messages(train),
-        "skills_train_msgs": (mixed / "phase2.jsonl").read_bytes(),
-        **({_QUESTIONS: _questions(proof.document)} if proof.generated and proof.document else {}),
-        # The last one to be written: a set without it was broken off, and is not taken for a published one.
-        _KNOWLEDGE: (mixed / "phase1.jsonl").read_bytes(),
-    }
-    with _beside(out) as nodes:
-        settings = job.mixing
-        names = reference_files.write(
-            nodes, train, prepared.chunks(), system_prompt=settings.system_prompt, seed=settings.seed
-        )
-        stamp = _published(out, fixed, names, job, nodes) or _fresh_stamp(out)
+    settings = job.mixing
+    with (
+        _beside(out) as scratch,
+        opened(prepared, generated) as (samples, chunks),
+        _choices(generated) as choices,
+        atomic.disk_errors(out),
+    ):
+        train, _ = divide(samples, proof, job, reviews, folder=scratch)
+        jsonl.write(scratch / "messages.jsonl", (_message(sample.to_json()) for sample in train))
+        fixed: dict[str, Content] = {
+            f"messages_{student}": scratch / "messages.jsonl",
+            "skills_train_msgs": mixed / "phase2.jsonl",
+            **({_QUESTIONS: _questions(proof.document)} if proof.generated and proof.document else {}),
+            # The last one to be written: a set without it was broken off, and is not taken for a published one.
+            _KNOWLEDGE: mixed / "phase1.jsonl",
+        }
+        nodes = scratch / _NODES
+        nodes.mkdir()
+        names = reference_files.write(nodes, train, chunks, system_prompt=settings.system_prompt, seed=settings.seed)
+        tasks = mmlu_task.write_rows(nodes, choices, chunks)
+        stamp = _published(out, fixed, names, tasks, job, nodes) or _fresh_stamp(out)
+        mmlu_task.write_tasks(nodes, tasks, home=_nodes_of(out, stamp))
         contents = _recipes(names, stamp, job) | fixed
         paths = {stem: _path(out, stem, stamp) for stem in contents}
         if not _nodes_of(out, stamp).exists():
             nodes.replace(_nodes_of(out, stamp))
             atomic.sync_folder(out)
-    for stem, path in paths.items():
-        if not path.exists():
-            atomic.write_bytes(path, contents[stem])
+        for stem, path in paths.items():
+            if not path.exists():
+                _put(path, contents[stem])
     questions = paths.pop(_QUESTIONS, None)
     recipes = [paths.pop(stem) for stem in (_KNOWLEDGE_RECIPE, _SKILLS_RECIPE) if stem in paths]
     return Published(files=sorted(paths.values()), questions=questions, recipes=recipes)
@@ -121,7 +130,7 @@ def publish(
 
 @contextmanager
 def _beside(out: Path) -> Iterator[Path]:
-    """A hidden folder in `out` to fill; removed at the end, unless it was given its name by then."""
+    """A hidden folder in `out` to fill, removed at the end."""
     folder = out / f".{_NODES}.{os.getpid()}.tmp"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -131,7 +140,15 @@ def _beside(out: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _recipes(names: NodeFiles, stamp: str, job: Job) -> dict[str, bytes]:
+def _put(path: Path, content: Content) -> None:
+    if isinstance(content, bytes):
+        atomic.write_bytes(path, content)
+    else:
+        with atomic.replacing(path) as temporary:
+            shutil.copyfile(content, temporary)
+
+
+def _recipes(names: NodeFiles, stamp: str, job: Job) -> dict[str, Content]:
     """The recipes as files; none that mixes nothing."""
     wanted = {_KNOWLEDGE_RECIPE: names.knowledge, _SKILLS_RECIPE: names.skills}
     prompt = job.mixing.system_prompt
@@ -150,11 +167,25 @@ def _path(out: Path, stem: str, stamp: str) -> Path:
     return out / f"{stem}_{stamp}.{'yaml' if stem in _YAML else 'jsonl'}"
 
 
-def _published(out: Path, fixed: dict[str, bytes], names: NodeFiles, job: Job, nodes: Path) -> str:
+@contextmanager
+def _choices(generated: Path) -> Iterator[Sequence[dict[str, Any]]]:
+    """The questions with choices of a run; none where its flow makes none."""
+    path = generated / "mmlu.jsonl"
+    if path.is_file():
+        with on_demand.of_file(path, dict[str, Any]) as rows:
+            yield rows
+    else:
+        yield ()
+
+
+def _published(
+    out: Path, fixed: Mapping[str, Content], names: NodeFiles, tasks: list[str], job: Job, nodes: Path
+) -> str:
     """The stamp of the files in `out` with just these contents; empty where there are none."""
     for file in sorted(out.glob(f"{_KNOWLEDGE}_*.jsonl")):
         stamp = file.stem.removeprefix(f"{_KNOWLEDGE}_")
-        contents = _recipes(names, stamp, job) | fixed
+        contents = _recipes(names, stamp, job) | dict(fixed)
+        mmlu_task.write_tasks(nodes, tasks, home=_nodes_of(out, stamp))
         if all(_holds(_path(out, stem, stamp), content) for stem, content in contents.items()) and _same_files(
             nodes, _nodes_of(out, stamp)
         ):
@@ -162,7 +193,9 @@ def _published(out: Path, fixed: dict[str, bytes], names: NodeFiles, job: Job, n
     return ""
 
 
-def _holds(path: Path, content: bytes) -> bool:
+def _holds(path: Path, content: Content) -> bool:
+    if isinstance(content, Path):
+        return path.is_file() and _same_bytes(path, content)
     return path.is_file() and path.stat().st_size == len(content) and path.read_bytes() == content
 
 
@@ -172,8 +205,18 @@ def _same_files(one: Path, other: Path) -> bool:
         return False
     names = {path.name for path in one.iterdir()}
     return names == {path.name for path in other.iterdir()} and all(
-        filecmp.cmp(one / name, other / name, shallow=False) for name in names
+        _same_bytes(one / name, other / name) for name in names
     )
+
+
+def _same_bytes(one: Path, other: Path) -> bool:
+    if one.stat().st_size != other.stat().st_size:
+        return False
+    with one.open("rb") as first, other.open("rb") as second:
+        while piece := first.read(_PIECE):
+            if piece != second.read(_PIECE):
+                return False
+    return True
 
 
 def _fresh_stamp(out: Path) -> str:
@@ -184,10 +227,6 @@ def _fresh_stamp(out: Path) -> str:
         number += 1
         stamp = f"{moment}-{number}"
     return stamp
-
-
-def _messages(samples: Iterable[Sample]) -> bytes:
-    return "".join(jsonl.dumps(_message(sample.to_json())) + "\n" for sample in samples).encode()
 
 
 def _message(row: dict[str, Any]) -> dict[str, Any]:
@@ -216,8 +255,9 @@ def _asked_once(facts: Iterable[Fact]) -> Iterable[Fact]:
 
 
 def listed(folder: Path) -> list[Dataset]:
-    """Every training file below `folder`, newest first; what is still being written is hidden."""
-    found = folder.rglob("*.jsonl") if folder.exists() else ()
+    """Every training file below `folder`, newest first; what is still being written, and what tests, is left out."""
+    below = folder.rglob("*.jsonl") if folder.exists() else ()
+    found = (path for path in below if not path.name.startswith(mmlu_task.DATA))
     whole = (path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts))
     return _newest_first(_dataset(path, below=folder) for path in whole)
 

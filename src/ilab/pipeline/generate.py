@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from ilab.base import digest
 from ilab.errors import TeacherError
-from ilab.llm.journal import Journal, Journaled
+from ilab.evaluation import questions
 from ilab.llm.port import ChatModel
-from ilab.pipeline import model_session
+from ilab.pipeline import model_session, teacher_journal
 from ilab.pipeline.job import Job
 from ilab.pipeline.prepare import Prepared
 from ilab.runs.folder import RunFolder
@@ -22,9 +22,12 @@ from ilab.sdg import execute, flow
 def generate(run: RunFolder, job: Job, prepared: Prepared) -> Path:
     """The stage's folder, with samples.jsonl, rejected.jsonl and funnel.json."""
     steps = flow.load(job.sdg.flow)
-    teacher_name = _teacher_name(run, job)
+    for note in steps.notes:
+        run.reporter("02-generate").warning(note)
+    teacher_name = name_of_teacher(run, job)
     judge = model_session.exact_form(job, job.models.judge, run.reporter("02-generate"))
     names = digest.of_value([teacher_name, model_session.identity(judge)])
+    held_out = _held_out(job) if steps.compares else []
 
     def work(box: StageBox) -> Mapping[str, Any]:
         with (
@@ -42,18 +45,36 @@ def generate(run: RunFolder, job: Job, prepared: Prepared) -> Path:
                 settings=job.sdg,
                 out=box.folder,
                 report=box.report,
+                held_out=held_out,
+                originals=prepared.originals(),
             )
 
     inputs: dict[str, Path | str] = {
         "seeds": prepared.folder / "seeds.jsonl",
         "chunks": prepared.folder / "chunks.jsonl",
+        "documents": prepared.folder / "documents.jsonl",
         "models": names,
         "flow": digest.of_value(steps.model_dump(mode="json")),
+        "held_out": digest.of_value(held_out),
     }
     return run_stage(run, "02-generate", settings=job.sdg, inputs=inputs, work=work, version=execute.VERSION)
 
 
-def _teacher_name(run: RunFolder, job: Job) -> str:
+def _held_out(job: Job) -> list[str]:
+    """The questions that the proof asks, where the settings name a file of them: training must not repeat them."""
+    settings = job.evaluation
+    named = [(settings.questions, "questions"), (settings.placebo, "placebo"), (settings.keepset, "keepset")]
+    return [
+        question
+        for path, kind in named
+        if path
+        for fact in questions.read(Path(path), kind=kind)
+        for question in fact.questions
+    ]
+
+
+def name_of_teacher(run: RunFolder, job: Job) -> str:
+    """What names the teacher: see `model_session.teacher_identity`."""
     try:
         return model_session.teacher_identity(job, run.reporter("02-generate"), note=run.folder / "teacher.json")
     except TeacherError as error:
@@ -66,16 +87,9 @@ def _teacher_name(run: RunFolder, job: Job) -> str:
 @contextmanager
 def _teacher(job: Job, box: StageBox, *, identity: str) -> Iterator[ChatModel]:
     """The teacher behind its journal; a replay starts none."""
-    with closing(Journal(_journal_file(job, identity), read_only=job.sdg.replay)) as journal:
+    with teacher_journal.opened(job, identity, read_only=job.sdg.replay) as journal:
         if job.sdg.replay:
-            yield Journaled(None, journal, identity=identity)
+            yield model_session.remembering(job, None, journal, identity=identity)
             return
         with model_session.teacher(job, folder=box.folder / "teacher", report=box.report) as teacher:
-            yield Journaled(teacher, journal, identity=identity)
-
-
-def _journal_file(job: Job, identity: str) -> Path:
-    """The journal: the user's, else one for each teacher in the cache, so that every run has it."""
-    if job.sdg.journal:
-        return Path(job.sdg.journal).expanduser()
-    return job.cache / "journal" / f"{digest.of_value(identity)[:16]}.jsonl"
+            yield model_session.remembering(job, teacher, journal, identity=identity)

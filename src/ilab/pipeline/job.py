@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ilab.documents.settings import DocumentSettings
 from ilab.evaluation.settings import EvalSettings
+from ilab.llm.tls import Tls
 from ilab.mixing.settings import MixSettings
 from ilab.models.store import ModelStore
 from ilab.sdg.settings import SdgSettings
@@ -20,6 +22,8 @@ class Models:
     """Which model plays which part, as references.
 
     With `teacher_endpoint` the teacher is a server elsewhere, and `teacher_model` the name of the model there.
+    `teacher_adapters` are names of its LoRA adapters by role; with `teacher_raw` it is asked for completions of prompts
+    that `teacher_template` renders, a file or a folder.
     """
 
     teacher: str
@@ -27,7 +31,11 @@ class Models:
     judge: str
     teacher_endpoint: str = ""
     teacher_model: str = ""
-    teacher_api_key: str = ""
+    teacher_api_key: str = field(default="", repr=False)
+    teacher_tls: Tls = field(default_factory=Tls)
+    teacher_adapters: Mapping[str, str] = field(default_factory=dict)
+    teacher_raw: bool = False
+    teacher_template: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

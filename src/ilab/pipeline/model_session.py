@@ -11,13 +11,17 @@ from pathlib import Path
 from ilab.base import atomic, digest, lazy
 from ilab.base.report import Reporter
 from ilab.documents.tokens import Estimate, TokenCounter, Tokenized
-from ilab.errors import MissingError, TeacherError
+from ilab.errors import ConfigError, MissingError, TeacherError
 from ilab.evaluation.contrast import Prompts
 from ilab.llm import chat_templates, endpoints
+from ilab.llm.adapters import Adapted
 from ilab.llm.budget import Budgeted
+from ilab.llm.chat_templates import ChatTemplate
 from ilab.llm.endpoints import Endpoints
 from ilab.llm.http import HttpChatModel
+from ilab.llm.journal import Journal, Journaled
 from ilab.llm.limit import Limit
+from ilab.llm.patience import Patient
 from ilab.llm.port import ChatModel, TokenScorer
 from ilab.models import embedded
 from ilab.pipeline.job import Job, Models
@@ -97,18 +101,53 @@ def teacher(job: Job, *, folder: Path, report: Reporter) -> Iterator[ChatModel]:
     limit = Limit(job.sdg.workers)
     if job.models.teacher_endpoint:
         chosen = job.models
+        if chosen.teacher_tls.insecure:
+            report.warning("the certificate of the teacher's server is not checked: anybody on the way can read along")
         servers = endpoints.connect(
-            _urls(chosen), model=chosen.teacher_model, flag=_FLAG, api_key=chosen.teacher_api_key, limit=limit
+            _urls(chosen),
+            model=chosen.teacher_model,
+            flag=_FLAG,
+            api_key=chosen.teacher_api_key,
+            limit=limit,
+            verify=chosen.teacher_tls.context(),
+            adapters=tuple(chosen.teacher_adapters.values()),
+            raw=chosen.teacher_raw,
+            template=_template(chosen),
         )
         try:
-            yield Budgeted(servers, context=0)
+            yield Patient(Budgeted(servers, context=0))
         finally:
             servers.close()
         return
+    if job.models.teacher_adapters or job.models.teacher_raw:
+        setting = "teacher_adapters" if job.models.teacher_adapters else "teacher_api"
+        raise ConfigError(
+            f"models.{setting} is about a server, and the teacher is started here",
+            hint="name the server with models.teacher_endpoint, or leave the setting out",
+        )
     model = chat_form(job, job.models.teacher, report)
     context = launch.resources(model, job.serving, 1).context
     with start_engine(model, settings=job.serving, folder=folder, need="chat") as engine:
-        yield Budgeted(Endpoints([engine.chat_model()], limit=limit), context=context)
+        yield Patient(Budgeted(Endpoints([engine.chat_model()], limit=limit), context=context))
+
+
+def remembering(job: Job, teacher: ChatModel | None, journal: Journal, *, identity: str) -> ChatModel:
+    """`teacher` behind its journal, asked with the user's adapters; None stands for a replay."""
+    return Adapted(Journaled(teacher, journal, identity=identity), job.models.teacher_adapters)
+
+
+def _template(models: Models) -> ChatTemplate | None:
+    """The chat template that the user named for raw completions. Raises `ConfigError` when it cannot be read."""
+    if not models.teacher_template:
+        return None
+    path = Path(models.teacher_template).expanduser()
+    if path.is_dir():
+        return chat_templates.read_template(path)
+    try:
+        return chat_templates.ChatTemplate(text=path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        hint = "check the setting models.teacher_template"
+        raise ConfigError(f"cannot read the chat template {path}", hint=hint) from error
 
 
 def _urls(models: Models) -> list[str]:
@@ -126,16 +165,23 @@ def teacher_identity(job: Job, report: Reporter, *, note: Path) -> str:
     """
     if not job.models.teacher_endpoint:
         return identity(chat_form(job, job.models.teacher, report))
+    chosen, verify = job.models, job.models.teacher_tls.context()
     clients = [
-        HttpChatModel(url, model=job.models.teacher_model, flag=_FLAG, api_key=job.models.teacher_api_key)
-        for url in _urls(job.models)
+        HttpChatModel(url, model=chosen.teacher_model, flag=_FLAG, api_key=chosen.teacher_api_key, verify=verify)
+        for url in _urls(chosen)
     ]
     try:
         name = job.models.teacher_model or _only_model(clients, note)
     finally:
         for client in clients:
             client.close()
-    return f"{clients[0].base_url} {name}"
+    return " ".join([clients[0].base_url, name, *_rendering(chosen)])
+
+
+def _rendering(models: Models) -> list[str]:
+    """What names the way in which prompts are rendered here; nothing where the server does that."""
+    template = _template(models) if models.teacher_raw else None
+    return ["completions", digest.of_value(template.text) if template else ""] if models.teacher_raw else []
 
 
 def _only_model(clients: Sequence[HttpChatModel], note: Path) -> str:

@@ -6,17 +6,17 @@ Before the documents are cut, the models are put into the store: chunks are meas
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ilab.base import atomic, digest, jsonl
+from ilab.base import atomic, digest, jsonl, language
 from ilab.base.report import Reporter
 from ilab.documents import read as documents
 from ilab.documents.markdown import markdown_to_text
-from ilab.errors import Fault, IlabError, UserFileError
+from ilab.errors import Fault, IlabError, MissingExtra, UserFileError
 from ilab.pipeline import model_session
 from ilab.pipeline.job import Job
 from ilab.pipeline.sources import contexts_not_there, source_of
@@ -24,6 +24,7 @@ from ilab.records.chunks import Chunk, Document
 from ilab.records.seeds import KNOWLEDGE, Seed
 from ilab.runs.folder import RunFolder
 from ilab.runs.stage import StageBox, run_stage
+from ilab.sdg import flow, languages
 from ilab.taxonomy import check as taxonomy
 from ilab.taxonomy import seeds as taxonomy_seeds
 
@@ -44,6 +45,10 @@ class Prepared:
     def chunks(self) -> list[Chunk]:
         """The documents in pieces."""
         return [Chunk.from_json(row) for row in jsonl.read(self.folder / "chunks.jsonl")]
+
+    def originals(self) -> dict[tuple[str, str], str]:
+        """The documents as they were written, by leaf and source."""
+        return {(row["leaf"], row["source"]): row["text"] for row in jsonl.read(self.folder / "documents.jsonl")}
 
 
 def prepare(run: RunFolder, job: Job) -> Prepared:
@@ -91,6 +96,8 @@ def prepare(run: RunFolder, job: Job) -> Prepared:
             chunks += read.chunks
             originals += [_original(document) for document in read.whole]
         box.report.progress("documents", len(sources), len(sources))
+        for text in _about_languages(chunks, job.sdg.flow):
+            box.report.warning(text)
         jsonl.write(box.folder / "documents.jsonl", originals)
         jsonl.write(box.folder / "seeds.jsonl", [seed.to_json() for seed in seeds])
         jsonl.write(box.folder / "chunks.jsonl", [chunk.to_json() for chunk in chunks])
@@ -111,6 +118,22 @@ def _plain(seed: Seed) -> Seed:
         return seed
     context = markdown_to_text(seed.context)
     return seed if context == seed.context else replace(seed, context=context, written=seed.context)
+
+
+def _about_languages(chunks: Sequence[Chunk], name: str) -> list[str]:
+    """A warning for each document that the rules cannot read, with the flows that work for it."""
+    if not chunks:
+        return []
+    try:
+        language.check()
+    except MissingExtra as error:
+        return [f"documents are taken to be in English: {error.message} ({error.hint})"]
+    foreign = {chunk.source: chunk.language for chunk in chunks if chunk.language not in ("", language.ENGLISH)}
+    others = {other: flow.load(other) for other in flow.shipped()} if foreign else {}
+    return [
+        languages.warning(source, spoken, name=name, flow=flow.load(name), others=others)
+        for source, spoken in foreign.items()
+    ]
 
 
 def _original(document: Document) -> dict[str, Any]:

@@ -11,7 +11,8 @@ class Document:
     """One converted document of a leaf: plain text with Markdown headings.
 
     `original` is the text that it was made of, markup and all; `places` pairs the offset of each block in `text` with
-    its offset in `original`, both in characters and rising. Without an original, `text` is its own.
+    its offset in `original`, both in characters and rising. Without an original, `text` is its own. `language` is an
+    ISO 639-1 code; empty when it is not certain.
     """
 
     leaf: str
@@ -19,6 +20,7 @@ class Document:
     text: str
     original: str = ""
     places: tuple[tuple[int, int], ...] = ()
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +29,7 @@ class Chunk:
 
     `id` is unique in a run; `heading` is the path of headings above the text, joined by ` > `; `tokens` is counted or
     estimated by the chunker. `start` and `end` are its span in the original of the document `source`, in characters;
-    the spans of all chunks of a document cover it without a gap.
+    the spans of all chunks of a document cover it without a gap. `language` is that of the document.
     """
 
     id: str
@@ -41,6 +43,7 @@ class Chunk:
     heading: str = ""
     domain: str = ""
     outline: str = ""
+    language: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """The chunk as one row of chunks.jsonl."""

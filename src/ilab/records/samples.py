@@ -9,6 +9,9 @@ from typing import Any
 from ilab.records import messages
 from ilab.records.messages import Message
 
+AUXILIARY = "auxiliary"
+"""The origin of samples whose question is a document with an instruction, and whose answer is made of it: a summary."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
@@ -16,7 +19,9 @@ class Sample:
 
     `origin` names the flow step that made it (`seed` for the user's own); `chunk` is the id of its chunk, empty for
     skills; `context` is the text that a grounded skill shows to the model; `source` is the sentence of the document
-    that supports the answer; `scores` holds filter values such as the grounding gain in nats.
+    that supports the answer; `scores` holds filter values such as the grounding gain in nats. `start` and `end` are the
+    span of that sentence in the original of `document`, in characters; 0 and 0 where it is not known. `language` is
+    that of the document, as ISO 639-1.
     """
 
     id: str
@@ -28,6 +33,10 @@ class Sample:
     chunk: str = ""
     context: str = ""
     source: str = ""
+    document: str = ""
+    start: int = 0
+    end: int = 0
+    language: str = ""
     scores: Mapping[str, float] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:

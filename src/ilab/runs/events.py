@@ -140,7 +140,7 @@ class StageReporter:
         self._said: dict[str, float] = {}
 
     def progress(self, what: str, done: int, total: int, **fields: Any) -> None:
-        """Write a progress event with rate and ETA measured since the first one."""
+        """Write a progress event with rate and ETA measured since the first one, unless `fields` has better ones."""
         now = time.monotonic()
         began, first = self._began.setdefault(what, (now, done))
         if done < total and now - self._said.get(what, -1e9) < self.interval:
@@ -150,7 +150,7 @@ class StageReporter:
         rate = (done - first) / elapsed if elapsed > 0.5 and done > first else 0.0
         eta = (total - done) / rate if rate else None
         timing = {"rate": round(rate, 3), "eta": None if eta is None else round(eta, 1)}
-        self._emit("progress", what=what, done=done, total=total, **timing, **fields)
+        self._emit("progress", what=what, done=done, total=total, **(timing | fields))
 
     def metric(self, name: str, value: float, **fields: Any) -> None:
         """Write a metric event."""

@@ -123,7 +123,11 @@ def questions(clause: Clause, subject: str, span: Span) -> list[str]:
     side = re.match(_SIDE, clause.after)
     if side and span.kind == spans.NAME and re.search(_BORDERS, clause.before):
         found += _filled(_SIDES, s=subject, d=side.group(1))
-    if span.kind == spans.KIND and re.search(rf"{re.escape(subject)} (?:is|was)\s$", clause.before):
+    if (
+        span.kind == spans.KIND
+        and span.text.startswith("a")
+        and re.search(rf"{re.escape(subject)} (?:is|was)\s$", clause.before)
+    ):
         found += _filled(_KINDS, s=subject, h=span.text.split()[-1])
     if re.search(r"\b(?:called|named|known as|referred to as)(?: the)? $", clause.before):
         found += _filled(_NAMES, s=subject)

@@ -68,6 +68,18 @@ class Coverage:
         if self._numbers[sample.chunk]:
             self._numbers[sample.chunk].difference_update(_NUMBER.findall(f"{sample.question} {sample.answer}"))
 
+    def uncovered(self) -> dict[str, list[str]]:
+        """The sentences that support nothing, by chunk id; chunks without one are left out."""
+        return {
+            name: [one for one, done in zip(self._sentences(name).originals, taught, strict=True) if not done]
+            for name, taught in self._taught.items()
+            if not all(taught)
+        }
+
+    def supported(self) -> tuple[int, int]:
+        """How many sentences support a sample, and how many there are."""
+        return sum(map(sum, self._taught.values())), sum(map(len, self._taught.values()))
+
     def report(self, *, examples: int = 5) -> CoverageReport:
         """What was covered so far."""
         chunks = [self._covered(name, [name]) for name in self._chunks]

@@ -24,10 +24,10 @@ _SUFFIXES = ("ings", "ing", "edly", "ed", "ly", "s")
 _DEICTIC = re.compile(
     r"\b(?:the|this|that|above|following|given|provided) (?:document|passage|text|article|paragraph|sentence|page|"
     r"context|excerpt|section|author|statement|fact)s?\b|\b(?:mentioned|described|shown|listed) (?:above|below)\b"
-    r"|\b(?:figure|table|chapter|section) \d|\baccording to (?:the|this)\b",
+    r"|\b(?:figure|table|chapter|section) \d+\b(?! of\b)|\baccording to (?:the|this)\b",
     re.IGNORECASE,
 )
-OPEN_PRONOUN = re.compile(
+_OPEN_PRONOUN = re.compile(
     r"^(?:(?:what|who|when|where|why|how|which|is|are|was|were|did|does|do|in which|how many|how far)\b[\w ]{0,12}? )?"
     r"(?:it|its|they|their|he|she|his|her|this|these|those)\b(?! what)",
     re.IGNORECASE,
@@ -147,7 +147,7 @@ class SourceText:
 
 def points_elsewhere(question: str) -> bool:
     """Whether a question cannot be understood alone: "the document", "Figure 3", a pronoun without its noun."""
-    return bool(_DEICTIC.search(question) or OPEN_PRONOUN.match(question.strip()))
+    return bool(_DEICTIC.search(question) or _OPEN_PRONOUN.match(question.strip()))
 
 
 def leak(text: str) -> str:

@@ -21,8 +21,9 @@ from ilab.sdg.distinct_count import hash64
 
 THRESHOLD = 0.8
 _PIECE = 5
-_BANDS, _ROWS = 18, 7
-_BINS = _BANDS * _ROWS
+BANDS, ROWS = 18, 7
+"""What agrees in a band of so many numbers is a candidate."""
+_BINS = BANDS * ROWS
 _TRIES = [random.Random(f"bins:{place}").sample(range(_BINS), _BINS) for place in range(_BINS)]
 """For each bin, the order in which it looks for a bin with a value when it has none."""
 _hash = lru_cache(maxsize=1 << 16)(hash64)
@@ -70,7 +71,7 @@ class NearDuplicates:
         self._ends = array("Q", [0])
         self._groups = array("I")
         # 32 bits a band: two texts that agree by chance are compared in full like all candidates
-        self._bands = [array("I") for _ in range(_BANDS)]
+        self._bands = [array("I") for _ in range(BANDS)]
 
     def __len__(self) -> int:
         return len(self._groups)
@@ -79,7 +80,7 @@ class NearDuplicates:
         """Add one text; what does not count (case, punctuation) is taken out before."""
         numbers = signature(pieces(text))
         for band, keys in enumerate(self._bands):
-            keys.append(hash(tuple(numbers[band * _ROWS : (band + 1) * _ROWS])) & 0xFFFFFFFF)
+            keys.append(hash(tuple(numbers[band * ROWS : (band + 1) * ROWS])) & 0xFFFFFFFF)
         data = text.encode()
         self._texts.write(data)
         self._ends.append(self._ends[-1] + len(data))

@@ -42,6 +42,12 @@ _NOUN_BEFORE = re.compile(
     r"(?:^|(?<= ))(?:(?:[Tt]he|a|an|its|his|their) )?(?P<noun>(?:[A-Z][a-z]+ )?[a-z][a-z-]+(?: [a-z][a-z-]+)?) $"
 )
 _MOST_WORDS = 26
+_POINTS = re.compile(r"(?i)\b(?:these|those|the same|next(?!-)|larger still|smaller still)\b")
+"""Words that say what is meant only beside another sentence."""
+_CUT = re.compile(r"(?i): (?:and|or|but)\b|\b(?:the|an?|and|or|its|their|times)\?$|\W\?$")
+"""A question that begins or ends in the middle of something."""
+_LISTED = re.compile(r"(?:, [A-Z][\w ]*)*,? and (?:the )?[A-Z]")
+"""What follows the first things of a list: ", Fomalhaut and Beta Ceti"."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +65,8 @@ def write(statement: Statement, span: Span) -> list[Form]:
     clause = clauses.around(statement, span)
     if clause is None or "respectively" in clause.text:
         return []
+    if span.kind == spans.NAME and not clause.after and _LISTED.match(statement.text[span.end :]):
+        return []  # the first of several
     subject = statement.topic if span.text in statement.subject else statement.subject
     found = [Form(shape=ATTRIBUTE, text=text) for text in attributes.questions(clause, subject, span)]
     found += _subject_questions(clause, span)
@@ -67,11 +75,15 @@ def write(statement: Statement, span: Span) -> list[Form]:
         found += (_turned(parts, span) if parts else []) + _passive(clause, span)
     asked = _asked(clause.before, clause.after, span)
     if clause.whole and not _names(clause.text, statement):
+        about = statement.subject if f"({statement.subject})" in statement.text else statement.topic
+        if re.match(r"(?:The|the) [a-z]", statement.subject):
+            statement = replace(statement, subject=about)
         found = [form if _names(form.text, statement) else _about(statement, form) for form in found]
         asked = replace(asked, before=f"About {statement.subject}: {asked.before}")
     if clause.whole or len(clause.text.split()) - len(statement.subject.split()) > 5:
         found.append(Form(shape=IN_PLACE, text=f"{asked.before}{asked.what}{clause.after}"))
-        found.append(Form(shape=IN_PLACE, text=_short_in_place(asked, clause, subject)))
+        short = _short_in_place(asked, clause, subject)
+        found += [Form(shape=IN_PLACE, text=short)] if short else []
     found += [
         Form(shape=form.shape, text=text)
         for form in found
@@ -83,8 +95,9 @@ def write(statement: Statement, span: Span) -> list[Form]:
 
 def _names(text: str, statement: Statement) -> bool:
     """Whether a text names what its statement is about; a clause with a subject of its own may not."""
-    same = f"({statement.subject})" in statement.text  # "The shower (The Phoenicids) was ...": another name for it
-    return same or statement.subject.split()[-1].lower() in text.lower()
+    last, named = statement.subject.split()[-1], text.lower()
+    common = re.match(r"(?:The|the) [a-z]", statement.subject) is not None  # "the official boundaries": of what?
+    return last.lower() in named and not (common and statement.topic.lower() not in named)
 
 
 def _about(statement: Statement, form: Form) -> Form:
@@ -97,7 +110,9 @@ def _finish(found: list[Form], span: Span) -> list[Form]:
     unique: dict[str, Form] = {}
     for form in found:
         text = _tidy(form.text)
-        if answer not in text.lower() and _says_enough(text) and len(text.split()) <= _MOST_WORDS:
+        if answer in text.lower() or _POINTS.search(text) or _CUT.search(text):
+            continue
+        if _says_enough(text) and len(text.split()) <= _MOST_WORDS:
             unique.setdefault(text, Form(shape=form.shape, text=text))
     return list(unique.values())
 
@@ -166,7 +181,7 @@ def _turned(parts: Parts, span: Span) -> list[Form]:
     request = _REQUESTS[crc32((parts.subject + span.text).encode()) % len(_REQUESTS)]
     indirect = f"{request} {asked.fronted} {parts.subject} {told}{asked.stem}{parts.after}"
     found = [Form(shape=DIRECT, text=direct), Form(shape=INDIRECT, text=indirect)]
-    if parts.after.strip() and (base or asked.stem.strip()):
+    if parts.after.strip() and (base or asked.stem.strip()) and not _LISTED.match(parts.after):
         found.append(Form(shape=DIRECT, text=direct.removesuffix(parts.after)))
     return found
 
@@ -213,8 +228,12 @@ def _passive(clause: Clause, span: Span) -> list[Form]:
 
 def _short_in_place(asked: _Asked, clause: Clause, subject: str) -> str:
     """The in-place form with the nearest words only."""
-    before, after = asked.before.split()[-5:], clause.after.split()[:3]
-    lead = "" if subject.split()[-1] in before else f"{subject}: "
+    before, after = asked.before.split()[-5:], clause.after.split()
+    if len(after) > 3 or (before and before[0].lower() in _SMALL):  # cut here, it would lose what it says
+        return ""
+    if subject.split()[-1] in before and subject not in " ".join(before):
+        return ""
+    lead = "" if subject in " ".join(before) else f"{subject}: "
     return f"{lead}{' '.join(before)} {asked.what} {' '.join(after)}"
 
 
@@ -229,10 +248,9 @@ def _keywords(statement: Statement, span: Span, clause: Clause, subject: str) ->
     before, after = content(clause.before), content(clause.after)
     lead = subject if subject == statement.topic or statement.topic in subject else f"{statement.topic}, {subject}"
     both = before[-4:] + after[:3]
-    found = [f"{lead}: {' '.join(both)}"] if both else []
-    if len(before) > 1 and subject != statement.topic:
-        found.append(f"{' '.join(before[-3:])} {subject}")
-    return found
+    # A search for a year says so: the words around a year do not tell that it is one that is wanted.
+    wanted = f", {attributes.question_word('', '', span)}" if span.kind == spans.DATE else ""
+    return [f"{lead}: {' '.join(both)}{wanted}"] if (len(both) > 1 or (both and wanted)) and "times" not in both else []
 
 
 def _says_enough(question: str) -> bool:

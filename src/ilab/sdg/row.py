@@ -1,7 +1,9 @@
 """Row: what flows through blocks, and what was kept and rejected on the way.
 
 A row is a JSON object. Blocks agree on these keys: `leaf`, `kind`, `chunk` (id), `text` (of the chunk), `topic`,
-`statement`, `subject`, `question`, `answer`, `context`, `origin`, `scores`, and `reason` once it is rejected.
+`statement`, `subject`, `question`, `answer`, `context`, `origin`, `scores`, and `reason` once it is rejected. The
+engine adds `round` (of back-filling, from 1), `chunks` (ids, of a row about two), `uncovered` (sentences of which there
+is no question yet) and `draft` (the row's number in its unit where the rows of a run are compared).
 """
 
 from __future__ import annotations
@@ -70,7 +72,17 @@ class Box:
         return kept
 
 
-def to_sample(row: Row) -> Sample:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Support:
+    """What of the documents supports a sample: the chunk, and the span of a sentence in the original of a document."""
+
+    chunk: str
+    document: str = ""
+    start: int = 0
+    end: int = 0
+
+
+def to_sample(row: Row, support: Support | None = None) -> Sample:
     """The sample that a finished row amounts to."""
     identity = [row["leaf"], row["question"], row["answer"], row.get("context", "")]
     return Sample(
@@ -80,8 +92,12 @@ def to_sample(row: Row) -> Sample:
         question=row["question"],
         answer=row["answer"],
         origin=row["origin"],
-        chunk=row.get("chunk", ""),
+        chunk=support.chunk if support else row.get("chunk", ""),
         context=row.get("context", ""),
         source=row.get("statement", ""),
+        document=support.document if support else "",
+        start=support.start if support else 0,
+        end=support.end if support else 0,
+        language=row.get("language", ""),
         scores=row.get("scores", {}),
     )

@@ -36,7 +36,7 @@ _PATTERNS = (
     (NUMBER, r"(?<![\w.,-])\d[\d.]*[hms](?: \d[\d.]*[hms])*\b"),
     (NAME, r"\b\d+[A-Z]/[A-Z][\w-]+"),
     (NUMBER, rf"\b(?:less|more) than (?:an?|one|two|\d+) {_UNIT}"),
-    (NUMBER, rf"(?<![\w.,-])[−-]?\d[\d,.]*(?<![.,]){_AMOUNT}(?![A-Za-z/])"),
+    (NUMBER, rf"(?<![\w.,-])[−-]?(?!\d+(?:st|nd|rd|th)\b)\d[\d,.]*(?<![.,]){_AMOUNT}(?![A-Za-z/])"),
     (NAME, rf"\b{_CAPITAL}(?: (?:(?:de|la|von|van|of the|of) )?(?:{_CAPITAL}|\d[\w-]*|b\b))*(?:[-/]\w+)*"),
     (KIND, rf"(?<=\b(?:is|as) )(?:an?|the) (?!{_VAGUE})[a-z][\w -]*?{_AFTER_KIND}"),
     (KIND, rf"(?<=\b(?:has|was) )(?:an?|the) (?!{_VAGUE})[a-z][\w -]*?{_AFTER_KIND}"),
@@ -62,6 +62,8 @@ _NO_CLASS = frozenset(
     "of in on at by for with and or from to that which as is was are were first last same new old name "
     "along nearby between under during since until also both such".split()
 )
+_RELATIVE = re.compile(r"(?:\w+est|adjacent|neighbou?ring|nearby|other|remaining|following)\b")
+"""A class that says what a thing is to another one, not what it is."""
 _NOT_NAMES = frozenset(
     "A After Although Also An And Another As At Because Before Both But By During Each For From He Her His However If "
     "In It Its Larger Located Lying Many Most Named Next No Not Of On One Only Or Our Several She Since So Some Such "
@@ -119,6 +121,11 @@ def _of_named(sentence: str) -> list[Span]:
             words = text.split()
             noun = (match.groupdict().get("noun") or "").split(" ")[-1]
             if kind == NATION and noun not in LANGUAGE_NOUNS and " " not in name:
+                continue
+            following = sentence[match.end("name") :]
+            if noun in LANGUAGE_NOUNS and re.match(r" [a-z]+ [A-Z]", following):
+                continue  # "the Dutch name Den voghel Fenicx": where the name ends is not told
+            if kind == CLASS and (_RELATIVE.match(text) or re.search(r"^(?!an? ).*[^su]s$", text)):
                 continue
             if words[-1] in SMALL_NUMBERS or words[-1] in _NO_CLASS or words[0] in _NO_CLASS or name in _NOT_NAMES:
                 continue

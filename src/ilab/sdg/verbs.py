@@ -32,7 +32,8 @@ PARTICIPLES = frozenset(
 _ARTICLES = frozenset("The A An These Those Some Many Most All Its His Her Their".split())
 _NO_VERB = frozenset(
     "red bed need seed feed speed bleed breed hundred indeed shed sacred naked rugged bus gas lens series species news "
-    "its this his as us plus thus was has is does always perhaps besides sometimes towards across less years".split()
+    "its this his as us plus thus was has is does always perhaps besides sometimes towards across less years "
+    "stars".split()
 )
 _ENDS_IN_E = re.compile(
     r"(?:[cvuz]|[^aeious]s|[aeiou]s|(?:cre|[^ae])at|ang|[^aeo]ul|[^aeiou](?:ot|ut|ud|id|ib|ap|yp|ag|ik|ok|ak|in|un|am|um|im|ar|ir|ur)|"
@@ -90,4 +91,4 @@ def _without_ed(word: str) -> str:
 def _without_s(word: str) -> str:
     if word.endswith("ies"):
         return word[:-3] + "y" if len(word) > 4 else word[:-1]
-    return word[:-2] if word.endswith(("ches", "shes", "sses", "xes", "zes", "oes")) else word[:-1]
+    return word[:-2] if word.endswith(("ches", "shes", "sses", "xes", "zzes", "oes")) else word[:-1]

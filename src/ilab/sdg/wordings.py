@@ -28,7 +28,7 @@ written | authored | penned
 opened | started up
 closed | shut
 elected | voted in
-appointed | named | chosen
+appointed | chosen
 produced | made | turned out
 thought | believed | assumed
 suspected | believed | thought

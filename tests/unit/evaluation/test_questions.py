@@ -9,7 +9,7 @@ import yaml
 
 from ilab.errors import NothingGenerated, UserFileError
 from ilab.evaluation import questions
-from ilab.evaluation.heldout import distractors, from_samples, shape
+from ilab.evaluation.heldout import Answers, from_samples, shape
 from ilab.records.samples import Sample
 
 GOOD = """\
@@ -200,7 +200,7 @@ def test_too_few_answers_say_what_to_do() -> None:
 
 def test_an_answer_inside_another_is_no_wrong_answer() -> None:
     pool = ["Bayer", "Johann Bayer", "Petrus Plancius", "Lacaille", "Julius Schiller"]
-    assert set(distractors("Johann Bayer", pool, salt="f")) == {"Petrus Plancius", "Lacaille", "Julius Schiller"}
+    assert set(Answers(pool).nearest("Johann Bayer", salt="f")) == {"Petrus Plancius", "Lacaille", "Julius Schiller"}
 
 
 @pytest.mark.parametrize(

@@ -248,3 +248,12 @@ def test_only_places_are_kept_in_memory(tmp_path: Path) -> None:
     said = subprocess.run([sys.executable, "-c", code, str(tmp_path / "j")], capture_output=True, text=True, check=True)
     count, size = map(int, said.stdout.split())
     assert count == 50 and size < 100_000
+
+
+def test_keys_are_those_of_older_journals_where_nothing_new_is_asked_for() -> None:
+    asked = [Message(role="system", content="s"), user("a")]
+    older = GenerationParams(temperature=0.7, seed=1, stop=("x",))
+    key = "77365d6458ecf685e3ec1b559c8aefa245e18f601339f6f02342cc40494aa59a"
+    assert key_of(asked, older, identity="m") == key
+    newer = [replace(older, adapter="skills"), replace(older, schema={"type": "object"})]
+    assert len({key, *(key_of(asked, params, identity="m") for params in newer)}) == 3

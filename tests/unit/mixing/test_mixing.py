@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import errno
+import tracemalloc
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ilab.base import jsonl
+from ilab.errors import MissingDisk
 from ilab.mixing import mix, split
 from ilab.mixing.formats import KeepPair
+from ilab.mixing.on_demand import OnDemand
 from ilab.mixing.settings import MixSettings
 from ilab.records.chunks import Chunk
 from ilab.records.samples import Sample
@@ -73,7 +80,9 @@ def test_questions_share_conversations_and_every_one_stands_as_often_as_asked(tm
 def test_every_fact_is_asked_for_equally_often_whatever_the_number_of_its_wordings() -> None:
     many = [sample(n, answer="Five.", source="S.", question=f"Wording {n}?") for n in range(5)]
     one = [sample(9, answer="Six.", source="T.", question="Only wording?")]
-    asked = mix.rounds([*many, *one], MixSettings(questions_per_fact=4, wording_repeats=3))
+    samples = [*many, *one]
+    places = mix.Facts(samples, 42).rounds(MixSettings(questions_per_fact=4, wording_repeats=3))
+    asked = [samples[place] for place in places]
     by_answer = {answer: [s.question for s in asked if s.answer == answer] for answer in ("Five.", "Six.")}
     assert len(by_answer["Five."]) == len(set(by_answer["Five."])) == 4, "a new wording each time"
     assert by_answer["Six."] == ["Only wording?"] * 3, "no wording more often than it may stand"
@@ -86,6 +95,30 @@ def test_each_repeat_of_a_sentence_takes_the_next_wording(tmp_path: Path) -> Non
     texts = [row["messages"][0]["content"] for row in jsonl.read(tmp_path / "phase1.jsonl")]
     counted = {text: texts.count(text) for text in ("A cat ran.", "A cat sprinted.", "One wording.")}
     assert counted == {"A cat ran.": 2, "A cat sprinted.": 1, "One wording.": 3}
+
+
+def test_texts_are_not_held_in_memory(tmp_path: Path) -> None:
+    large = "word " * 4000
+    samples = OnDemand(2000, lambda n: sample(n % 1999, answer=f"{n % 500} {large}", question=f"What is {n}? {large}"))
+    chunks = OnDemand(200, lambda n: replace(CHUNK, id=f"k#{n}", text=f"{n} {large}"))
+    said = (([f"{n} {large}"], f"k#{n}") for n in range(200))
+    settings = MixSettings(statement_repeats=1, document_repeats=1)
+    tracemalloc.start()
+    mix.mix(samples, chunks, statements=said, keep=[], settings=settings, out=tmp_path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    written = (tmp_path / "phase1.jsonl").stat().st_size
+    assert written > 50_000_000 and peak < 5_000_000
+
+
+def test_a_mix_that_breaks_leaves_no_file(tmp_path: Path) -> None:
+    def said() -> Iterator[tuple[list[str], str]]:
+        yield ["A text."], "k#0"
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(MissingDisk, match="no space left"):
+        mix.mix([sample(1)], [CHUNK], statements=said(), keep=[], settings=MixSettings(), out=tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_questions_are_trained_with_their_answers_unless_asked_otherwise(tmp_path: Path) -> None:

@@ -86,3 +86,19 @@ def test_a_recipe_takes_every_row_once() -> None:
         "metadata": {"sys_prompt": "You: help"},
     }
     assert isinstance(yaml.safe_load(text)["datasets"][0]["sampling_size"], float)
+
+
+def test_a_summary_stands_below_its_own_document_and_never_under_others(tmp_path: Path) -> None:
+    asked = f"{TEXT}\n\nSum this up."
+    summary = Sample(
+        id="s-sum", leaf="knowledge/a", kind="knowledge", question=asked, answer="A town.", origin="auxiliary",
+        chunk="c1",
+    )  # fmt: skip
+    write(tmp_path, sample("knowledge/a"), summary)
+    first = list(jsonl.read(tmp_path / "knowledge_a_p07.jsonl"))
+    assert [row["messages"][0]["content"] for row in first] == [f"{TEXT}\n\nWhen?", asked]
+    assert [row["unmask"] for row in first] == [True, True]
+    second = list(jsonl.read(tmp_path / "knowledge_a_p10.jsonl"))
+    assert [row["messages"][0]["content"] for row in second].count(asked) == 1
+    assert [row["unmask"] for row in second] == [False, True, False]
+    assert json.loads(second[-1]["metadata"])["dataset"] == "document_auxiliary"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from ilab.base import jsonl
@@ -152,6 +153,24 @@ def test_the_recipes_mix_the_files_of_the_leaves_without_what_is_held_out(stages
         "document_knowledge_qa_raft_p0.4",
         None,
     }
+
+
+def test_questions_with_choices_are_published_with_a_task_that_finds_them(stages: Path, job: Job) -> None:
+    choices = ["1701", "1708", "1715", "1722"]
+    row = {"leaf": "knowledge/towns", "chunk": "c1", "question": "When was Aton founded?", "choices": choices, "key": 0}
+    jsonl.write(stages / "generated" / "mmlu.jsonl", [row])
+    made = publish(stages, job)
+    assert publish(stages, job) == made, "published once"
+    [nodes] = (stages / "out").glob("node_datasets_*")
+    task = yaml.safe_load((nodes / "knowledge_towns_task.yaml").read_text())
+    data = Path(task["dataset_kwargs"]["data_files"]["test"])
+    assert data == nodes / "mmlubench_knowledge_towns.jsonl"
+    [asked] = jsonl.read(data)
+    assert (asked["choices"], asked["answer"], asked["subject"]) == (choices, 0, "geography")
+    names = [one.name for one in datasets.listed(stages / "out")]
+    assert names and not any("mmlubench" in name for name in names), "they test, and are nothing to train on"
+    jsonl.write(stages / "generated" / "mmlu.jsonl", [{**row, "key": 1}])
+    assert publish(stages, job) != made
 
 
 def test_the_system_prompt_of_the_settings_is_in_the_recipes(stages: Path) -> None:

@@ -125,6 +125,18 @@ def test_every_stage_shows_its_time_and_tokens_and_the_total_is_the_whole_run(ru
     assert sum(cost.seconds for cost in found) == pytest.approx(total, abs=0.5)
 
 
+def test_tokens_that_remembered_answers_saved_are_told(run: RunFolder) -> None:
+    spent = {"computed": 10, "written": 5, "calls": 1, "remembered": 3, "saved": 1200}
+
+    def generate(box: StageBox) -> None:
+        atomic.write_json(box.folder / "funnel.json", {"teacher_tokens": spent})
+
+    with run.working():
+        run_stage(run, "02-generate", settings={}, inputs={}, work=generate)
+        (cost, *_) = (cost for cost in costs.of_stages(run) if cost.name == "02-generate")
+    assert cost.tokens == 15 and "1,200 saved by answers that were remembered" in cost.note
+
+
 def job_with(**models: str) -> Job:
     return jobs.of(load.load(load.Request(overrides={f"models.{name}": value for name, value in models.items()})))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from ilab.base.report import NullReporter
 from ilab.cli import job as jobs
 from ilab.config import load
 from ilab.errors import ConfigError, TeacherError
+from ilab.llm.journal import Journal
 from ilab.llm.pool import run_ordered
 from ilab.llm.port import GenerationParams
 from ilab.pipeline import model_session
@@ -67,3 +69,28 @@ def test_the_key_may_stand_in_a_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot read the key") as caught:
         jobs.of(load.load(load.Request(overrides={"models.teacher_api_key_file": str(tmp_path / "none")})))
     assert "teacher_api_key_file" in caught.value.hint
+
+
+def test_prompts_name_a_role_and_the_user_names_the_adapter(tmp_path: Path) -> None:
+    with openai_server(echo) as server:
+        given = {"models.teacher_endpoint": server.url, "models.teacher_adapters.skills": "skills-v3"}
+        work = jobs.of(load.load(load.Request(overrides=given)))
+        with (
+            model_session.teacher(work, folder=tmp_path, report=NullReporter()) as teacher,
+            closing(Journal(tmp_path / "journal")) as journal,
+        ):
+            asked = model_session.remembering(work, teacher, journal, identity="m")
+            for role in ("skills", "knowledge", ""):
+                asked.chat([user("hi")], GenerationParams(adapter=role))
+    assert [request["model"] for request in server.requests] == ["skills-v3", "org/tiny"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"), [("models.teacher_adapters.skills", "x"), ("models.teacher_api", "completions")]
+)
+def test_what_is_about_a_server_needs_one(tmp_path: Path, setting: str, value: str) -> None:
+    work = jobs.of(load.load(load.Request(overrides={setting: value})))
+    teacher = model_session.teacher(work, folder=tmp_path, report=NullReporter())
+    with pytest.raises(ConfigError, match="is about a server") as told, teacher:
+        pass
+    assert "models.teacher_endpoint" in told.value.hint

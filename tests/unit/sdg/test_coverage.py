@@ -66,7 +66,12 @@ def test_the_place_of_a_sentence_is_found_through_markup():
     assert found is not None
     assert PAGE[found.start : found.end] == "Lake Mirra is **412 metres** deep" and found.line == 3
     linked = place(CHUNKS[0], PAGE, "It was first mapped by Ada Holm in 1884.")
-    assert linked is not None and (linked.start, linked.end) == (CHUNKS[0].start, CHUNKS[0].end), "the chunk then"
+    assert linked is not None
+    assert PAGE[linked.start : linked.end].endswith("\n[Ada Holm](https://example.org/holm) in 1884")
+    reworded = place(CHUNKS[0], PAGE, "The lake Mirra is 412 metres deep.")
+    assert reworded is not None and reworded.start == found.start, "the sentence that is most like it"
+    strange = place(CHUNKS[0], PAGE, "Pigs can whistle.")
+    assert strange is not None and (strange.start, strange.end) == (CHUNKS[0].start, CHUNKS[0].end), "the chunk then"
     assert place(replace(CHUNKS[0], start=0, end=0), PAGE, DEPTH) is None
 
 

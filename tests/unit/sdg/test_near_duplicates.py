@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ilab.sdg.distinct_count import DistinctCount
@@ -80,6 +80,7 @@ def test_nothing_and_tiny_texts() -> None:
     assert clusters(["", "a", "a", "湖"]) == (3, 3)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 3000), st.integers(1, 3))
 def test_few_things_are_counted_exactly(size: int, repeats: int) -> None:
     count = DistinctCount()

@@ -19,6 +19,7 @@ from ilab.records.seeds import FREEFORM_SKILL, GROUNDED_SKILL, KNOWLEDGE, Seed
 from ilab.sdg import execute, flow
 from ilab.sdg.settings import SdgSettings
 
+PAIRS = str(Path(__file__).parents[2] / "fixtures" / "flows" / "pairs.yaml")
 TEXT = (
     "Lake Mirra is a crater lake in the north of Talland. "
     "It is 412 metres deep and was first mapped by Ada Holm in 1887."
@@ -77,7 +78,7 @@ def generate(out: Path, teacher: object | None = None, **changes: object) -> dic
     return execute.generate(
         SEEDS,
         CHUNKS,
-        flow=flow.load("full"),
+        flow=flow.load(PAIRS),
         models=models(teacher),
         settings=SdgSettings(scale_factor=2, **changes),  # type: ignore[arg-type]
         out=out,

@@ -23,17 +23,19 @@ from ilab.llm.endpoints import Endpoints
 from ilab.llm.http import HttpChatModel
 from ilab.llm.journal import Journal, Journaled
 from ilab.llm.limit import Limit
+from ilab.llm.patience import Patient
 from ilab.llm.port import ChatModel, Completion, ScoreRequest, TokenScore
 from ilab.llm.scripted import ScriptedChatModel, ScriptedTokenScorer
 from ilab.records.chunks import Chunk
 from ilab.records.messages import Message
 from ilab.records.seeds import FREEFORM_SKILL, KNOWLEDGE, Seed
 from ilab.sdg import execute, flow
-from ilab.sdg.blocks.llm import CUT, REFUSED, TOO_LONG, UNREADABLE
+from ilab.sdg.blocks.llm import CUT, FAILED, REFUSED, TOO_LONG, UNREADABLE
 from ilab.sdg.row import Usage
 from ilab.sdg.settings import SdgSettings
 from ilab.sdg.units import in_turn, plan
 
+PAIRS = str(Path(__file__).parents[2] / "fixtures" / "flows" / "pairs.yaml")
 FILES = ("samples.jsonl", "rejected.jsonl")
 NAMES = ("Mirra", "Orrin", "Sella", "Tavi", "Umber", "Varn", "Wessel", "Yarrow")
 SEEDS = [
@@ -72,7 +74,7 @@ def generate(
     teacher: ChatModel,
     *,
     documents: Sequence[Chunk] = (),
-    flow_name: str = "full",
+    flow_name: str = PAIRS,
     report: Reporter | None = None,
     scorer: Any = None,
     **changes: Any,
@@ -103,7 +105,7 @@ Fault = Callable[[int, str], tuple[int, dict[str, str], Any] | Callable[[BaseHTT
 
 @contextmanager
 def teacher_with(fault: Fault, *, timeout: float = 5, retries: int = 6) -> Iterator[tuple[Budgeted, Script]]:
-    """The scripted teacher behind a server where `fault(number of the request, its last message)` may step in."""
+    """The scripted teacher behind a server where `fault(number of the request, what users say)` may step in."""
     lock, count = threading.Lock(), 0
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
@@ -112,7 +114,8 @@ def teacher_with(fault: Fault, *, timeout: float = 5, retries: int = 6) -> Itera
             count += 1
             number = count
         body = handler.body  # type: ignore[attr-defined]
-        step = fault(number, body["messages"][-1]["content"]) or (
+        asked = "\n".join(turn["content"] for turn in body["messages"] if turn["role"] == "user")
+        step = fault(number, asked) or (
             200,
             {},
             saying(teacher_server.answer(body["messages"])),
@@ -273,7 +276,7 @@ def test_another_run_and_another_flow_ask_only_what_is_new(tmp_path: Path) -> No
     assert second["remembered"] == first["calls"] + first["remembered"]
     assert second["saved"] == first["saved"] + first["computed"] + first["written"]
     assert same_files(tmp_path / "a", tmp_path / "b")
-    more = generate(tmp_path / "c", teacher.behind(journal), flow_name="full")["teacher_tokens"]
+    more = generate(tmp_path / "c", teacher.behind(journal), flow_name=PAIRS)["teacher_tokens"]
     assert more["calls"] == len(teacher.asked) - asked == 6, "one prompt a chunk is new"
     assert more["remembered"] == second["remembered"]
 
@@ -296,7 +299,7 @@ def rubbish(messages: Sequence[Message]) -> str:
 
 def only(path: str, folder: Path) -> str:
     """A flow of one path."""
-    steps = flow.load("full").model_dump()["knowledge"][path]
+    steps = flow.load(PAIRS).model_dump()["knowledge"][path]
     file = folder / f"{path}.json"
     file.write_text(json.dumps({"version": "1.0", "knowledge": {path: steps}}))
     return str(file)
@@ -311,7 +314,7 @@ def test_a_teacher_that_cannot_be_read_is_an_error_after_three_units(tmp_path: P
 
     with pytest.raises(NothingGenerated, match="block `ask chunk_pairs` of path `pairs`") as caught:
         generate(tmp_path, ScriptedChatModel(answer), documents=chunks(8), flow_name=only("pairs", tmp_path))
-    assert len(asked) == 3
+    assert len(asked) == 2 * 3, "each of the three is asked once more, with a complaint"
     assert len(caught.value.details) == 3
     assert all(f"{UNREADABLE}: .." in detail for detail in caught.value.details)
 
@@ -320,12 +323,11 @@ def test_when_another_path_gives_rows_it_is_a_warning(tmp_path: Path) -> None:
     heard = ListReporter()
     generate(
         tmp_path,
-        ScriptedChatModel(
-            lambda messages: rubbish(messages) if "eight questions" in messages[-1].content else said(messages)
-        ),
+        ScriptedChatModel(lambda messages: rubbish(messages) if "eight questions" in str(messages) else said(messages)),
         report=heard,
     )
-    (warning,) = [event["message"] for event in heard.events if event["kind"] == "warning"]
+    warnings = [event["message"] for event in heard.events if event["kind"] == "warning"]
+    (warning,) = [text for text in warnings if "nothing in the pilot" in text]
     assert "block `ask chunk_pairs` of path `pairs` (knowledge)" in warning and "`.." in warning
 
 
@@ -338,7 +340,7 @@ def test_a_teacher_that_refuses_everything_is_told_by_the_pilot(tmp_path: Path) 
 
 
 def test_the_pilot_is_spread_over_paths_and_leaves() -> None:
-    units = in_turn(plan(SEEDS, chunks(8, leaves=3), flow=flow.load("full")))
+    units = in_turn(plan(SEEDS, chunks(8, leaves=3), flow=flow.load(PAIRS)))
     first = [unit for unit in units if unit.path == "pairs"][:3]
     assert {unit.leaf for unit in first} == {f"knowledge/lake{number}" for number in range(3)}
     assert {unit.way for unit in units[:4]} == {unit.way for unit in units}
@@ -350,3 +352,27 @@ def test_a_remembered_answer_costs_nothing() -> None:
     usage.add(Completion(text="a", prompt_tokens=10, cached_tokens=4, completion_tokens=3))
     usage.add(Completion(text="a", prompt_tokens=10, cached_tokens=4, completion_tokens=3, remembered=True))
     assert usage.to_json() == {"computed": 6, "cached": 4, "written": 3, "calls": 1, "remembered": 1, "saved": 13}
+
+
+def test_a_teacher_that_gives_no_answer_at_all_ends_the_run_after_the_pilot(tmp_path: Path) -> None:
+    with teacher_with(lambda number, text: (500, {}, {"error": "out of memory"}), retries=0) as (teacher, script):
+        with pytest.raises(TeacherError, match="no path gave a row in its pilot") as told:
+            generate(tmp_path, Patient(teacher, most=100), documents=chunks(8), flow_name=only("pairs", tmp_path))
+        assert all("500: out of memory" in line for line in told.value.details)
+    assert len(script.asked) == 3
+
+
+def test_rows_at_which_the_teacher_fails_cost_only_themselves(tmp_path: Path) -> None:
+    def fault(number: int, text: str) -> Any:
+        return (500, {}, {"error": "boom"}) if "Lake Orrin" in text else None
+
+    with teacher_with(fault, retries=1) as (teacher, _):
+        generate(tmp_path, Patient(teacher))
+    failed = [row for row in jsonl.read(tmp_path / "rejected.jsonl") if row["reason"] == FAILED]
+    assert failed and all("Orrin" in row["title"] and "500: boom" in row["raw"] for row in failed)
+    assert any("Mirra" in row["question"] for row in jsonl.read(tmp_path / "samples.jsonl"))
+    with teacher_with(lambda number, text: None) as (teacher, script):
+        generate(tmp_path, Patient(teacher))
+    assert script.asked and not any("Mirra" in str(body["messages"]) for _, body, _ in script.asked)
+    assert not [row for row in jsonl.read(tmp_path / "rejected.jsonl") if row["reason"] == FAILED]
+    assert any("Orrin" in row["question"] for row in jsonl.read(tmp_path / "samples.jsonl"))

@@ -59,9 +59,7 @@ def test_a_participle_before_the_span_makes_a_passive_question() -> None:
 
 def test_a_measure_is_asked_for_in_the_words_people_use() -> None:
     found = asked("The tower (built 1880) has a height of 41 metres.", "41 metres")["attribute"]
-    assert {"What is the height of the tower?", "How tall is the tower?", "What height does the tower have?"} <= {
-        *found
-    }
+    assert {"About Mirra: How tall is the tower?", "About Mirra: What height does the tower have?"} <= {*found}
     assert "How far away is Orrin?" in asked("Orrin is 12 miles away.", "12 miles away")["attribute"]
 
 

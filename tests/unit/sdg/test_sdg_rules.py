@@ -57,8 +57,8 @@ def test_a_year_is_asked_for_with_a_grammatical_question() -> None:
     [statement] = statements.of_chunk(chunk("The cluster was first discovered in 2010."))
     span = spans.find(statement.text)[-1]
     asked = [form.text for form in question_forms.write(statement, span)]
-    assert "In which year was the cluster first discovered?" in asked
-    assert "The cluster was first discovered in which year?" in asked
+    assert "About Lake Mirra: in which year was the cluster first discovered?" in asked
+    assert "About Lake Mirra: the cluster was first discovered in which year?" in asked
 
 
 @settings(max_examples=200, deadline=None)

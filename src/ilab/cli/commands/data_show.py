@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ilab.cli import output, sample_view
+from ilab.cli import judge_view, output, sample_view
 from ilab.cli.options import json_option, paths
 
 if TYPE_CHECKING:
@@ -44,7 +44,8 @@ def show(run: str, rejected: bool, limit: int, as_json: bool) -> None:
         output.print_json(_facts(found, made, coverage) | _chosen_facts(found, rejected, own, kept, limit))
         return
     _print_funnel(found, made)
-    _print_coverage(coverage)
+    judge_view.print_judges(made.judges, width=_width(), cases=limit if rejected else 0)
+    _print_coverage(coverage, made.coverage.get("before"))
     if rejected:
         _print_rejected(data_funnel.rejected(found), limit)
     else:
@@ -65,6 +66,7 @@ def _facts(run: RunFolder, made: Generated, coverage: CoverageReport) -> dict[st
         "sentences": total.sentences,
         "supported": total.supported,
         "share": total.share if coverage.chunks else None,
+        "before": made.coverage.get("before"),
         "gini": coverage.gini,
         "headings": [
             {"heading": one.name, "sentences": one.sentences, "supported": one.supported, "pairs": one.pairs}
@@ -91,13 +93,19 @@ def _print_funnel(run: RunFolder, made: Generated) -> None:
         click.echo("nothing is generated yet")
         return
     rows = [
-        [path.name, output.number(path.calls), output.number(path.made), output.number(path.kept), _percent(path)]
+        [
+            path.name,
+            *map(output.number, (path.calls, path.remembered, path.tokens, path.made, path.duplicates, path.kept)),
+            _percent(path),
+        ]
         for path in made.paths.values()
     ]
-    output.print_table(["Path", "Teacher calls", "Made", "Kept", "Share kept"], rows)
+    columns = ["Path", "Calls", "Remembered", "Tokens", "Made", "Duplicates", "Kept", "Share"]
+    output.print_table(columns, rows)
     for path in made.paths.values():
         _print_reasons(path)
     _print_tokens(made)
+    _print_targets(made)
     if made.reviewed:
         click.echo("reviewed: " + ", ".join(f"{count:,} {name}" for name, count in made.reviewed.items()))
 
@@ -134,7 +142,19 @@ def _print_tokens(made: Generated) -> None:
         click.echo(f"         {output.number(round(each, 1))} tokens for each sample that is kept")
 
 
-def _print_coverage(coverage: CoverageReport) -> None:
+def _print_targets(made: Generated) -> None:
+    """What each leaf should have and has; the reason where it has less."""
+    if not made.targets:
+        return
+    short = {leaf: target for leaf, target in made.targets.items() if target["kept"] < target["target"]}
+    click.echo(f"targets: {len(made.targets) - len(short):,} of {len(made.targets):,} leaves have what they should")
+    for leaf, target in short.items():
+        rounds = target.get("rounds", 0)
+        after = f" after {rounds} more round{'s' if rounds > 1 else ''}" if rounds else ""
+        click.echo(f"         {leaf}: {target['kept']:,} of {target['target']:,}{after}: {target.get('reason', '')}")
+
+
+def _print_coverage(coverage: CoverageReport, before: int | None) -> None:
     if not coverage.chunks:
         return
     total = coverage.total
@@ -142,6 +162,8 @@ def _print_coverage(coverage: CoverageReport) -> None:
         f"coverage: {total.supported:,} of {total.sentences:,} sentences of the documents have a question "
         f"({100 * total.share:.0f} %)"
     )
+    if before is not None and before < total.supported:
+        click.echo(f"          {before:,} of them had one before the gaps were filled")
     rows = [
         [
             textwrap.shorten(one.name, 50, placeholder="..."),

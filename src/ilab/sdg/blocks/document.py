@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ilab.records.chunks import Chunk
-from ilab.sdg import aliases, question_forms
+from ilab.sdg import aliases, languages, question_forms
 from ilab.sdg import spans as span_finder
 from ilab.sdg import statements as statement_finder
 from ilab.sdg.blocks.base import Tools
@@ -14,18 +14,22 @@ from ilab.sdg.row import Box, Row
 
 
 def statements(rows: list[Row], box: Box, tools: Tools, **options: Any) -> list[Row]:
-    """One row a sentence of the chunk, with pronouns resolved; the sentence is the answer of the rows to come."""
-    del box, tools, options
+    """One row a sentence of the chunk, with pronouns resolved; the sentence is the answer of the rows to come.
+
+    A row with a column `uncovered` gives only the sentences that stand there. Pronouns are resolved by English grammar:
+    a document in another language gives its `uncovered` sentences as they are, and no others.
+    """
+    del tools, options
     return [
         {**row, "statement": found.text, "subject": found.subject, "topic": found.topic, "answer": found.text}
-        for row in rows
-        for found in statement_finder.of_chunk(_chunk(row))
+        for row in box.keep(rows, lambda row: "" if "uncovered" in row else _foreign(row))
+        for found in _wanted(row)
     ]
 
 
 def spans(rows: list[Row], box: Box, tools: Tools, **options: Any) -> list[Row]:
-    """One row an answer span of the chunk."""
-    del box, tools, options
+    """One row an answer span of the chunk; none where it is not in English."""
+    del tools, options
     return [
         {
             **row,
@@ -35,7 +39,7 @@ def spans(rows: list[Row], box: Box, tools: Tools, **options: Any) -> list[Row]:
             "span": asdict(span),
             "answer": span.text,
         }
-        for row in rows
+        for row in box.keep(rows, _foreign)
         for found in statement_finder.of_chunk(_chunk(row))
         for span in span_finder.find(found.text)
         # Everything on the page is about its topic; "these" and "those" do not say what they mean.
@@ -59,7 +63,13 @@ def questions(rows: list[Row], box: Box, tools: Tools, **options: Any) -> list[R
             box.reject(row, "no question could be made about it")
         asked = [(form.text, form.shape) for form in forms]
         asked += [
-            (aliases.other_names(text, names, answer=row["answer"]), shape)
+            # Where a name comes from is told of that name alone.
+            (
+                aliases.other_names(
+                    text, {} if row["span"]["of_kind"] in span_finder.LANGUAGE_NOUNS else names, answer=row["answer"]
+                ),
+                shape,
+            )
             for text, shape in asked
             if shape in (question_forms.ATTRIBUTE, question_forms.DIRECT)
         ]
@@ -75,6 +85,24 @@ def as_sentence(text: str) -> str:
     """A short answer as it is said: capital first letter, full stop."""
     text = text.strip()
     return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
+
+
+def _foreign(row: Row) -> str:
+    return "" if languages.is_english(row) else languages.NOT_ENGLISH
+
+
+def _wanted(row: Row) -> list[statement_finder.Statement]:
+    if not languages.is_english(row):
+        topic = row.get("title", "")
+        return [
+            statement_finder.Statement(chunk=row["chunk"], text=text, original=text, subject=topic, topic=topic)
+            for text in row["uncovered"]
+        ]
+    found = statement_finder.of_chunk(_chunk(row))
+    if "uncovered" not in row:
+        return found
+    wanted = frozenset(row["uncovered"])
+    return [one for one in found if one.original in wanted or one.text in wanted]
 
 
 def _chunk(row: Row) -> Chunk:

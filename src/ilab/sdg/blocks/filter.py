@@ -10,15 +10,12 @@ from typing import Any
 
 from ilab.llm.port import ScoreRequest
 from ilab.records import messages, seeds
+from ilab.sdg import languages
 from ilab.sdg.blocks.base import Tools
-from ilab.sdg.measures import OPEN_PRONOUN
+from ilab.sdg.compare import DUPLICATE
+from ilab.sdg.measures import plain, points_elsewhere, refuses
 from ilab.sdg.row import Box, Row
 
-_DEICTIC = re.compile(
-    r"\b(?:the|this|that|above|following|given|provided) (?:document|passage|text|article|paragraph|sentence|page|"
-    r"context|excerpt|section|author|statement|fact)\b|\b(?:as an ai|mentioned above|according to the)\b",
-    re.IGNORECASE,
-)
 _SCAFFOLD = re.compile(r"\[/?(?:INST|END|Start|QUESTION|ANSWER)|\{\{|<\|", re.IGNORECASE)
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _NAME = re.compile(r"(?<![.!?]\s)(?<!^)\b[A-Z][\w'’-]{2,}")
@@ -32,23 +29,24 @@ def rules(rows: list[Row], box: Box, tools: Tools, **options: Any) -> list[Row]:
 
 def _fault(row: Row, limit: int) -> str:
     question, answer = row["question"].strip(), row["answer"].strip()
-    if not 2 <= len(question.split()) <= 60:
+    spoken = row.get("language", "")
+    if not 2 <= languages.words(question, spoken) <= 60:
         return "question too short or too long"
-    if not answer or len(answer.split()) > limit:
+    if not answer or languages.words(answer, spoken) > limit:
         return "answer empty or too long"
     if _SCAFFOLD.search(question + answer):
         return "prompt scaffold leaked into the text"
     if row["kind"] == seeds.FREEFORM_SKILL:
         return ""
-    if _DEICTIC.search(question) and row["kind"] == seeds.KNOWLEDGE:
+    if row["kind"] == seeds.KNOWLEDGE and (points_elsewhere(question) or refuses(question)):
         return "question is not self-contained"
-    if row["kind"] == seeds.KNOWLEDGE and OPEN_PRONOUN.match(question):
-        return "question is not self-contained"
-    if row["kind"] == seeds.KNOWLEDGE and question.count("?") > 1:
+    if row["kind"] == seeds.KNOWLEDGE and question.count("?") + question.count("？") > 1:
         return "several questions in one"
     bare = answer.rstrip(".").lower()
     if len(bare) > 2 and bare in question.lower():
         return "answer stands in the question"
+    if row["kind"] == seeds.KNOWLEDGE and languages.strayed(row):
+        return languages.STRAYED
     return _unsupported(row, question, answer)
 
 
@@ -74,10 +72,10 @@ def _unsupported(row: Row, question: str, answer: str) -> str:
     if any(number not in numbers for number in _NUMBER.findall(answer)):
         return "a number of the answer is not in the document"
     known = support.lower()
-    if any(name.lower().removesuffix("'s") not in known for name in _NAME.findall(answer)):
+    names = _NAME.findall(answer) if languages.names_are_capitals(row.get("language", "")) else []
+    if any(name.lower().removesuffix("'s") not in known for name in names):
         return "a name of the answer is not in the document"
-    content = re.findall(r"[^\W\d_]{4,}", answer.lower())
-    if content and sum(word in known or word[:-1] in known for word in content) < 0.7 * len(content):
+    if not languages.is_said(answer, known, row.get("language", "")):
         return "the answer's words are not in the document"
     if row["kind"] == seeds.KNOWLEDGE and _NUMBER.findall(question):
         asked = set(_NUMBER.findall(question))
@@ -92,6 +90,7 @@ def ground(rows: list[Row], box: Box, tools: Tools, **options: Any) -> list[Row]
     gain = (log P(answer | chunk, question) - log P(answer | question)) / tokens, in nats per token. Rows below
     `min_gain` are rejected: either the chunk does not support the answer, or nobody needs the chunk to give it.
     With `per: fact` the first question of each fact is asked for all its wordings, which say the same by construction.
+    When the judge is in `tools.mute` the rows get their gains, and all are kept.
     """
     if not rows:
         return []
@@ -110,6 +109,8 @@ def ground(rows: list[Row], box: Box, tools: Tools, **options: Any) -> list[Row]
         }
         for row in same:
             row["scores"] = {**row.get("scores", {}), **found}
+    if "ground" in tools.mute:
+        return rows
     return box.keep(
         rows,
         lambda row: (
@@ -130,19 +131,38 @@ def _with_and_without(row: Row, tools: Tools) -> tuple[ScoreRequest, ScoreReques
 
 
 def distinct(rows: list[Row], box: Box, tools: Tools, **options: Any) -> list[Row]:
-    """Drop rows that ask what another row asks already: the same words, or word overlap above `overlap`."""
+    """Drop rows that ask what another row asks already: the same words, or word overlap above `overlap`.
+
+    With `scope: run` the engine compares the rows of all units here, also with the user's examples and with held-out
+    questions, and only rows of the same words are dropped before that.
+    """
+    if options.get("scope") == "run":
+        return _same_words_once(rows, box)
     del tools
     most = float(options.get("overlap", 0.9))
     kept: list[tuple[frozenset[str], str]] = []
 
     def reason(row: Row) -> str:
         words = frozenset(re.findall(r"\w+", row["question"].lower()))
-        answer = row["answer"].lower()
+        answer = str(row.get("answer", "")).lower()
         for other, given in kept:
             share = len(words & other) / max(1, len(words | other))
             if share >= 0.999 or (share >= most and given == answer):
-                return "duplicate question"
+                return DUPLICATE
         kept.append((words, answer))
         return ""
+
+    return box.keep(rows, reason)
+
+
+def _same_words_once(rows: list[Row], box: Box) -> list[Row]:
+    """Each question once with each answer: what one of them is worth, all are."""
+    seen: set[tuple[str, ...]] = set()
+
+    def reason(row: Row) -> str:
+        told = tuple(plain(str(row.get(name, ""))) for name in ("question", "answer", "context"))
+        known = told in seen
+        seen.add(told)
+        return DUPLICATE if known else ""
 
     return box.keep(rows, reason)

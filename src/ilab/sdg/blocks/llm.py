@@ -7,18 +7,37 @@ the seeds (the same for a unit), what varies last.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 import jinja2
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from ilab.llm.port import Completion, ContextExceeded, GenerationParams, RequestRefused
+from ilab.base import language
+from ilab.errors import ConfigError
+from ilab.llm import ability
+from ilab.llm.journal import Unanswered
+from ilab.llm.port import (
+    Completion,
+    ContextExceeded,
+    GenerationParams,
+    RequestFailed,
+    RequestRefused,
+    SchemaRefused,
+)
 from ilab.records import messages
 from ilab.records.messages import Message
-from ilab.sdg import flow
+from ilab.sdg import answer_form, flow
+from ilab.sdg.answer_form import AnswerForm
 from ilab.sdg.blocks.base import Tools
+from ilab.sdg.fence import GUARD, fenced
 from ilab.sdg.row import Box, Row
 
-_JINJA = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False, trim_blocks=True, lstrip_blocks=True)
+_JINJA = ImmutableSandboxedEnvironment(
+    undefined=jinja2.StrictUndefined, autoescape=False, trim_blocks=True, lstrip_blocks=True
+)
 _LABEL = re.compile(
     r"^\W*(?:\d+[.)]\s*)?(?:Q(?:uestion)?|A(?:nswer)?|Context|Message|Reply)\s*\d*\s*[:.]\s*", re.IGNORECASE
 )
@@ -27,43 +46,183 @@ UNREADABLE = "the teacher's answer could not be read"
 CUT = "the teacher's answer was cut off before it could be read"
 TOO_LONG = "the prompt is longer than the teacher's context"
 REFUSED = "the teacher refused the request"
-UNREAD = (UNREADABLE, CUT, TOO_LONG, REFUSED)
+FAILED = "the teacher failed each time that it was asked"
+UNREAD = (UNREADABLE, CUT, TOO_LONG, REFUSED, FAILED)
 """Why a row got no answer; `raw` has what the teacher said, and `detail` the block."""
+_QUOTED = 2000
+"""Most characters of an answer that is shown to the teacher again with the complaint about it."""
+_CUT = "length"
+
+Job = tuple[Row, int]
+"""A row, and which time it is asked for: another number shows other seeds, and samples otherwise."""
 
 
 def ask(rows: list[Row], box: Box, tools: Tools, **options: Any) -> list[Row]:
     """Ask the teacher once a row (`each: row`) or `scale_factor` times a row (`each: scale`).
 
     `prompt` names a shipped prompt; its `parse` says how the answer becomes columns: `line` (the first line into
-    `output`) or `pairs` (Question:/Answer: pairs, one row each) or `fields` (labelled lines into columns).
+    `output`), `pairs` (Question:/Answer: pairs, one row each), `fields` (labelled lines into columns) or `records`
+    (`columns` as JSON or in tags; with `many`, one row each). What cannot be read is asked for again `sdg.reasks`
+    times. In a further `round` a row is asked with numbers that were not used before.
     """
     spec = flow.prompt(options["prompt"])
     repeat = tools.settings.scale_factor if options.get("each") == "scale" else 1
-    jobs = [(row, number) for row in rows for number in range(repeat)]
+    jobs = [(row, int(row.get("round", 0)) * repeat + number) for row in rows for number in range(repeat)]
+    talk = Talk(spec, tools)
+    before = talk.render(spec.get("before", ""), shared=shared_start(tools))
+    return [
+        {**row, **_after(columns, before, spec)} for row, found in _heard(talk, jobs, box, tools) for columns in found
+    ]
 
-    def call(job: tuple[Row, int]) -> Completion | RequestRefused:
-        row, number = job
+
+def converse(
+    rows: Iterable[Row], box: Box, tools: Tools, spec: dict[str, Any], *, numbers: Iterable[int]
+) -> list[tuple[Row, list[Row]]]:
+    """For each row and each of `numbers`: the row, and the records that the teacher's answer to the prompt gives.
+
+    A row whose answer cannot be read has none, and is rejected into `box` with what the teacher said. Raises
+    `ConfigError` for a prompt that is not well made, and `TeacherError` when the teacher is lost.
+    """
+    numbers = list(numbers)
+    return _heard(Talk(spec, tools), [(row, number) for row in rows for number in numbers], box, tools)
+
+
+def _heard(talk: Talk, jobs: Sequence[Job], box: Box, tools: Tools) -> list[tuple[Row, list[Row]]]:
+    outcomes = tools.at_once(talk.outcome, jobs)
+    for (row, _), outcome in zip(jobs, outcomes, strict=True):
+        for answer in outcome.answers:
+            box.usage.add(answer)
+        if reason := outcome.reason:
+            box.reject({**row, "raw": outcome.raw[:400]}, reason, detail=f"ask {talk.name}")
+    return [(row, outcome.records) for (row, _), outcome in zip(jobs, outcomes, strict=True)]
+
+
+@dataclass(slots=True, kw_only=True)
+class Outcome:
+    """What came of asking for one row: every answer, the records in the last one, or why there is none."""
+
+    answers: list[Completion] = field(default_factory=list)
+    records: list[Row] = field(default_factory=list)
+    refusal: RequestRefused | None = None
+
+    @property
+    def reason(self) -> str:
+        """Why there are no records; empty when there are some."""
+        if self.records:
+            return ""
+        if self.answers:
+            return CUT if self.answers[-1].finish_reason == _CUT else UNREADABLE
+        kinds = {ContextExceeded: TOO_LONG, RequestFailed: FAILED}
+        return next((reason for kind, reason in kinds.items() if isinstance(self.refusal, kind)), REFUSED)
+
+    @property
+    def raw(self) -> str:
+        """What the teacher said last, or the server in its place."""
+        return self.answers[-1].text if self.answers else self.refusal.message if self.refusal else ""
+
+
+class Talk:
+    """One prompt, put to one teacher for many rows."""
+
+    def __init__(self, spec: dict[str, Any], tools: Tools) -> None:
+        self.name = str(spec.get("name", "a prompt"))
+        self._spec = spec
+        self._tools = tools
+        self._form: AnswerForm | None = None
+        self._structured = False
+        if spec["parse"] == "records":
+            where = f"the prompt `{self.name}`"
+            self._form = answer_form.of(spec.get("columns", {}), many=bool(spec.get("many")), where=where)
+            self._structured = tools.settings.structured == "auto" and ability.keeps_to_schemas(tools.teacher)
+
+    def outcome(self, job: Job) -> Outcome:
+        """Ask for one row, and again with a complaint while the answer cannot be read."""
+        outcome = Outcome()
         try:
-            return tools.teacher.chat(_conversation(spec, row, tools, number), _params(spec, tools, number))
+            try:
+                self._ask(job, outcome, structured=self._structured)
+            except (SchemaRefused, Unanswered):  # this schema is not taken; a journal then knows the other form only
+                if not self._structured or outcome.answers:
+                    raise
+                self._ask(job, outcome, structured=False)
         except RequestRefused as refusal:  # one row fails, not the run
-            return refusal
+            outcome.refusal = refusal
+        return outcome
 
-    answers = tools.at_once(call, jobs)
-    block = f"ask {options['prompt']}"
-    made = []
-    for (row, _), answer in zip(jobs, answers, strict=True):
-        if isinstance(answer, RequestRefused):
-            reason = TOO_LONG if isinstance(answer, ContextExceeded) else REFUSED
-            box.reject({**row, "raw": answer.message[:400]}, reason, detail=block)
-            continue
-        box.usage.add(answer)
-        parsed = _PARSERS[spec["parse"]](answer.text, spec)
-        if not parsed:
-            reason = CUT if answer.finish_reason == "length" else UNREADABLE
-            box.reject({**row, "raw": answer.text[:400]}, reason, detail=block)
-        before = _JINJA.from_string(spec.get("before", "")).render(shared=shared_start(tools))
-        made += [{**row, **_after(columns, before, spec)} for columns in parsed]
-    return made
+    def render(self, template: str, **columns: Any) -> str:
+        """`template` with `columns` in it. Raises `ConfigError` when that cannot be done."""
+        helpers = {"fenced": fenced, "language": language.name(str(columns.get("language") or ""))}
+        try:
+            return _compiled(template).render({**columns, **helpers})
+        except (jinja2.TemplateError, TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
+            raise ConfigError(f"the prompt `{self.name}` cannot be filled in: {error}") from error
+
+    def conversation(self, job: Job, *, structured: bool) -> list[Message]:
+        """What the teacher reads; `structured` when the server keeps it to a JSON schema."""
+        spec, (row, number) = self._spec, job
+        told = [str(spec.get("system", "")).strip()]
+        if "fenced(" in spec["template"]:
+            told.append(GUARD)
+        if self._form:
+            told.append(self._form.instructions(structured=structured))
+        turns = [messages.system("\n\n".join(filter(None, told)))]
+        for example in spec.get("examples", []):
+            shown = self.render(example["user"], language=row.get("language"))
+            turns += [messages.user(shown.strip()), messages.assistant(self._shown(example, structured))]
+        columns = {**row, "seeds": _rotated(self._tools.seeds, number), "shared": shared_start(self._tools)}
+        return [*turns, messages.user(self.render(spec["template"], **columns).strip())]
+
+    def _ask(self, job: Job, outcome: Outcome, *, structured: bool) -> None:
+        turns = self.conversation(job, structured=structured)
+        params = _params(self._spec, self._tools, job[1])
+        if structured and self._form:
+            params = replace(params, schema=self._form.schema())
+        for _ in range(1 + self._tools.settings.reasks):
+            answer = self._tools.teacher.chat(turns, params)
+            outcome.answers.append(answer)
+            outcome.records = self._read(answer.text)
+            if outcome.records:
+                return
+            turns = self._again(turns, answer)
+
+    def _again(self, turns: list[Message], answer: Completion) -> list[Message]:
+        """The conversation with an answer that could not be read, and the complaint about it."""
+        complaint = self._complaint(cut=answer.finish_reason == _CUT)
+        said = answer.text.strip()[:_QUOTED]
+        if not said:  # models refuse a turn in which nothing is said
+            return [*turns[:-1], messages.user(f"{turns[-1].content}\n\n{complaint}")]
+        return [*turns, messages.assistant(said), messages.user(complaint)]
+
+    def _complaint(self, *, cut: bool) -> str:
+        if self._form:
+            return self._form.complaint(cut=cut)
+        if cut:
+            return "Your answer was too long and was cut off. Answer again, shorter, in the form that was asked for."
+        labels = self._spec.get("fields") or ("Question", "Answer")
+        lines = ", ".join(f"`{label}:`" for label in labels)
+        form = "in one line" if self._spec["parse"] == "line" else f"in lines that begin with {lines}"
+        return f"Your answer could not be read. Answer again, {form}, and write nothing else."
+
+    def _read(self, text: str) -> list[Row]:
+        if self._form:
+            return [dict(record) for record in self._form.read(text)]
+        return _PARSERS[self._spec["parse"]](text, self._spec)
+
+    def _shown(self, example: dict[str, Any], structured: bool) -> str:
+        """The answer of an example, in the form that is asked for now."""
+        if self._form is None:
+            return str(example["assistant"]).strip()
+        given = example.get("records")
+        records = [given] if isinstance(given, dict) else given or self._form.read(str(example.get("assistant", "")))
+        lacking = not records or any(name not in record for record in records for name in self._form.columns)
+        if lacking:
+            raise ConfigError(f"the prompt `{self.name}` has an example whose answer is not in its own form")
+        return self._form.write(records, structured=structured)
+
+
+@lru_cache(maxsize=256)
+def _compiled(template: str) -> jinja2.Template:
+    return _JINJA.from_string(template)
 
 
 def shared_start(tools: Tools) -> str:
@@ -77,14 +236,6 @@ def shared_start(tools: Tools) -> str:
 def _after(columns: Row, before: str, spec: dict[str, Any]) -> Row:
     """The parsed columns with the fixed start put before the output again."""
     return {**columns, spec["output"]: before + columns[spec["output"]]} if before else columns
-
-
-def _conversation(spec: dict[str, Any], row: Row, tools: Tools, number: int) -> list[Message]:
-    turns = [messages.system(spec["system"])]
-    for example in spec.get("examples", []):
-        turns += [messages.user(example["user"].strip()), messages.assistant(example["assistant"].strip())]
-    context = {**row, "seeds": _rotated(tools.seeds, number), "shared": shared_start(tools)}
-    return [*turns, messages.user(_JINJA.from_string(spec["template"]).render(context).strip())]
 
 
 def _rotated(seeds: tuple[Any, ...], number: int) -> tuple[Any, ...]:
@@ -102,6 +253,7 @@ def _params(spec: dict[str, Any], tools: Tools, number: int) -> GenerationParams
         top_p=0.95,
         seed=tools.settings.seed + number,
         stop=tuple(spec.get("stop", ())),
+        adapter=str(spec.get("adapter", "")),
     )
 
 
