@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from ilab.training import families
+from ilab.training.families import Family
 from ilab.training.settings import PhaseSettings, TrainSettings
 from ilab.training.token_table import TokenTable
 
@@ -114,21 +116,21 @@ def all_steps(lengths: Sequence[int], settings: TrainSettings, phase: PhaseSetti
     return steps
 
 
-def micro_batches(rows: Sequence[int], widths: Sequence[int], limit: int) -> list[list[int]]:
-    """Divide the rows of a step into packed rows of at most `limit` computed tokens (a longer row stands alone).
+def micro_batches(members: Sequence[Family], limit: int) -> list[list[Family]]:
+    """Divide the families of a step into packed rows of at most `limit` computed tokens (a wider one stands alone).
 
-    First fit, longest first. Inside a packed row equal lengths stand side by side, for batched attention.
+    First fit, widest first. Inside a packed row equal widths stand side by side, for batched attention.
     """
-    packed: list[list[int]] = []
+    packed: list[list[Family]] = []
     room: list[int] = []
-    for width, row in sorted(zip(widths, rows, strict=True), reverse=True):
-        place = next((place for place, free in enumerate(room) if free >= width), None)
+    for family in sorted(members, key=lambda one: (one.width, one.rows), reverse=True):
+        place = next((place for place, free in enumerate(room) if free >= family.width), None)
         if place is None:
             packed.append([])
             room.append(limit)
             place = len(room) - 1
-        packed[place].append(row)
-        room[place] -= width
+        packed[place].append(family)
+        room[place] -= family.width
     return packed
 
 
@@ -159,11 +161,18 @@ def save_points(steps: Sequence[Step], settings: TrainSettings, phase: PhaseSett
     return found
 
 
-def widest(steps: Sequence[Step], table: TokenTable, limit: int) -> int:
-    """The largest number of tokens computed at once."""
-    return max(sum(table.width(row) for row in rows) for step in steps for rows in packed_rows(step, table, limit))
+def widest(steps: Sequence[Step], table: TokenTable, settings: TrainSettings) -> int:
+    """The largest number of tokens computed at once, or a little more: what rows have in common is not looked for."""
+    largest = max(sum(map(table.width, step.rows)) for step in steps)
+    longest = max(map(table.width, range(len(table))))
+    return min(largest, max(longest, settings.max_batch_len))
 
 
-def packed_rows(step: Step, table: TokenTable, limit: int) -> Iterator[list[int]]:
+def packed_rows(step: Step, table: TokenTable, settings: TrainSettings) -> list[list[Family]]:
     """The rows of `step` as they are computed together."""
-    yield from micro_batches(step.rows, [table.width(row) for row in step.rows], limit)
+    limit = settings.max_batch_len
+    if settings.share_prefixes:
+        found = families.find(step.rows, [table.computed(row) for row in step.rows], limit=limit)
+    else:
+        found = families.singles(step.rows, [table.width(row) for row in step.rows])
+    return micro_batches(found, limit)

@@ -36,6 +36,8 @@ class TrainSettings(BaseModel, extra="forbid", frozen=True):
     """Longest row in tokens: longer documents are split, longer conversations are left out and reported."""
     max_batch_len: int = Field(2048, ge=16, json_schema_extra=OUTSIDE_KEY)
     """Tokens computed at once; a step with more is cut into parts. Lower it when memory is short."""
+    share_prefixes: bool = Field(True, json_schema_extra=OUTSIDE_KEY)
+    """Compute what rows of a step have in common at their start once; the gradients are the same."""
     effective_batch_size: int = Field(0, ge=0)
     """Samples of one optimizer step; 0 counts tokens instead (`batch_tokens`)."""
     batch_tokens: int = Field(288, ge=1)

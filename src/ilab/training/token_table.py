@@ -1,21 +1,24 @@
-"""TokenTable: tokenised rows in memory and in one file, four bytes a token.
+"""TokenTable: tokenised rows, built in memory and read from one mapped file, four bytes a token.
 
-File: the number of rows (int64), the length of each row (int32), then all tokens (int32, in the byte order of the
-machine). A token that is not trained is stored as its complement (`~id`, below zero), so that the loss mask costs
-nothing.
+File: the number of rows (int64); for each row its length, its computed width and its trained tokens (three int32
+columns); then all tokens (int32, in the byte order of the machine). A token that is not trained is stored as its
+complement (`~id`, below zero), so that the loss mask costs nothing. Opening a file of a million rows reads the columns
+only.
 """
 
 from __future__ import annotations
 
+import mmap
 import sys
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 
 from ilab.base import atomic
 
+_HEAD = 8
 UNTRAINED = -100
 """The label of a token that is read but not trained."""
 
@@ -45,8 +48,10 @@ class TokenTable:
     def __init__(self) -> None:
         self.lengths = array("i")
         """Tokens of each row."""
-        self._tokens = array("i")
-        self._starts = [0]
+        self._widths = array("i")
+        self._trained = array("i")
+        self._tokens: array[int] | memoryview[int] = array("i")
+        self._starts = array("q", [0])
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -54,13 +59,23 @@ class TokenTable:
     @property
     def tokens(self) -> int:
         """Tokens of all rows."""
-        return len(self._tokens)
+        return self._starts[-1]
+
+    @property
+    def trained_tokens(self) -> int:
+        """Trained tokens of all rows."""
+        return sum(self._trained)
 
     def add(self, row: TokenizedRow) -> None:
-        """Append a row; its id is not kept."""
+        """Append a row; its id is not kept. Only a table that was not read from a file grows."""
+        assert isinstance(self._tokens, array)
         pairs = zip(row.ids, row.labels, strict=True)
-        self._tokens.extend(token if label != UNTRAINED else ~token for token, label in pairs)
-        self.lengths.append(len(row.ids))
+        stored = array("i", (token if label != UNTRAINED else ~token for token, label in pairs))
+        trained = [place for place, token in enumerate(stored) if token >= 0]
+        self._tokens.extend(stored)
+        self.lengths.append(len(stored))
+        self._widths.append(trained[-1] if trained else 0)
+        self._trained.append(len(trained))
         self._starts.append(len(self._tokens))
 
     def row(self, position: int) -> tuple[list[int], list[int]]:
@@ -70,34 +85,41 @@ class TokenTable:
 
     def trained(self, position: int) -> int:
         """How many tokens of a row are trained."""
-        return sum(1 for token in self._stored(position) if token >= 0)
+        return self._trained[position]
 
     def width(self, position: int) -> int:
         """How many tokens of a row must be computed: those before its last trained token, which is only predicted."""
-        stored = self._stored(position)
-        return max(place for place, token in enumerate(stored) if token >= 0)
+        return self._widths[position]
 
-    def _stored(self, position: int) -> array[int]:
+    def computed(self, position: int) -> bytes:
+        """The tokens that must be computed, with their labels, four bytes each: equal bytes, equal work."""
+        return self._stored(position)[: self.width(position)].tobytes()
+
+    def _stored(self, position: int) -> array[int] | memoryview[int]:
         return self._tokens[self._starts[position] : self._starts[position + 1]]
 
     def write(self, path: Path) -> None:
         """Write the table in one step."""
-        head = len(self.lengths).to_bytes(8, sys.byteorder)
-        atomic.write_bytes(path, head + self.lengths.tobytes() + self._tokens.tobytes())
+        head = len(self).to_bytes(_HEAD, sys.byteorder)
+        columns = (column.tobytes() for column in (self.lengths, self._widths, self._trained))
+        atomic.write_bytes(path, b"".join([head, *columns, self._tokens.tobytes()]))
 
     @classmethod
     def read(cls, path: Path) -> TokenTable:
-        """The table that `write` wrote."""
-        data = memoryview(path.read_bytes())
-        count = int.from_bytes(data[:8], sys.byteorder)
+        """The table that `write` wrote; its tokens stay in the file until they are asked for."""
+        with path.open("rb") as file:
+            mapped = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+        count = int.from_bytes(mapped[:_HEAD], sys.byteorder)
         table = cls()
-        table.lengths.frombytes(data[8 : 8 + 4 * count])
-        table._tokens.frombytes(data[8 + 4 * count :])
-        table._starts = [0, *accumulate(table.lengths)]
+        numbers = mapped[_HEAD:].cast("i")
+        for number, column in enumerate((table.lengths, table._widths, table._trained)):
+            column.frombytes(numbers[number * count : (number + 1) * count].cast("B"))
+        table._tokens = numbers[3 * count :]
+        table._starts = array("q", accumulate(table.lengths, initial=0))
         return table
 
     @classmethod
-    def of(cls, rows: Sequence[TokenizedRow]) -> TokenTable:
+    def of(cls, rows: Iterable[TokenizedRow]) -> TokenTable:
         """A table of `rows`."""
         table = cls()
         for row in rows:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,11 @@ from ilab.errors import TrainingError
 from ilab.training import checkpoints, torch_attention, torch_files, torch_state, torch_vocabulary
 from ilab.training import plan as planning
 from ilab.training.checkpoints import Checkpoint
+from ilab.training.families import Family
 from ilab.training.plan import Step, TrainPlan
 from ilab.training.settings import TrainSettings
 from ilab.training.token_table import UNTRAINED, TokenTable
+from ilab.training.torch_attention import Segment
 
 _MOST_SHARE = 0.02
 """Saving the state may take at most this share of the time."""
@@ -33,47 +36,64 @@ class Packed:
     """Rows side by side, ready for the network.
 
     `ids` are (1, tokens), `inputs` the other arguments of the model; `targets` (labels) are the tokens to predict at
-    the positions `index`.
+    the positions `index`, and `weights` says how many rows want each of them.
     """
 
     ids: torch.Tensor
     inputs: dict[str, Any]
     index: torch.Tensor
     targets: torch.Tensor
+    weights: torch.Tensor
 
 
-def pack(table: TokenTable, rows: list[int], device: torch.device) -> Packed:
-    """Put rows side by side. A row ends before its last trained token: that one is only predicted."""
+def pack(table: TokenTable, families: Sequence[Family], device: torch.device) -> Packed:
+    """Put families of rows side by side, each common beginning once and before what its rows have of their own.
+
+    A row ends before its last trained token: that one is only predicted. A label in a common beginning counts once for
+    each row; its last position predicts a token for each of them.
+    """
     ids: list[int] = []
-    targets: list[int] = []
     positions: list[int] = []
-    widths = [table.width(row) for row in rows]
-    for row, width in zip(rows, widths, strict=True):
-        tokens, labels = table.row(row)
-        ids += tokens[:width]
-        targets += labels[1 : width + 1]
-        positions += range(width)
-    wanted = torch.tensor(targets)
-    index = (wanted != UNTRAINED).nonzero()[:, 0]
+    wanted: Counter[tuple[int, int]] = Counter()
+    segments: list[Segment] = []
+    for family in families:
+        first = len(ids)
+        head, _ = table.row(family.rows[0])
+        ids += head[: family.prefix]
+        positions += range(family.prefix)
+        if family.prefix:
+            segments.append(Segment(1, family.prefix))
+        for row in family.rows:
+            tokens, labels = table.row(row)
+            width = table.width(row)
+            moved = len(ids) - family.prefix
+            for place, label in enumerate(labels[1 : width + 1]):
+                if label != UNTRAINED:
+                    wanted[(first if place < family.prefix else moved) + place, label] += 1
+            ids += tokens[family.prefix : width]
+            positions += range(family.prefix, width)
+            if width > family.prefix:
+                segments.append(Segment(1, width - family.prefix, first, family.prefix))
+    index, targets = (torch.tensor(column).to(device) for column in zip(*wanted, strict=True))
     inputs = {
         "position_ids": torch.tensor([positions]).to(device),
         "use_cache": False,
-        "segments": torch_attention.group(widths),
+        "segments": torch_attention.group(segments),
     }
-    return Packed(
-        ids=torch.tensor([ids]).to(device), inputs=inputs, index=index.to(device), targets=wanted[index].to(device)
-    )
+    weights = torch.tensor(list(wanted.values()), dtype=torch.float32).to(device)
+    return Packed(ids=torch.tensor([ids]).to(device), inputs=inputs, index=index, targets=targets, weights=weights)
 
 
 def add_gradients(model: Any, table: TokenTable, step: Step, settings: TrainSettings) -> tuple[float, int]:
     """Add the gradients of one step to the model's; returns the mean loss in nats and the number of trained tokens."""
     trained = sum(table.trained(row) for row in step.rows)
     total = 0.0
-    for rows in planning.packed_rows(step, table, settings.max_batch_len):
-        packed = pack(table, rows, model.device)
+    for families in planning.packed_rows(step, table, settings):
+        packed = pack(table, families, model.device)
         with torch.autocast(model.device.type, torch.bfloat16, enabled=settings.precision == "bf16"):
             inputs = packed.inputs | torch_vocabulary.embed(model, packed.ids)
-            loss = torch_vocabulary.loss(model, inputs, index=packed.index, targets=packed.targets, scale=1 / trained)
+            weights = packed.weights / trained
+            loss = torch_vocabulary.loss(model, inputs, index=packed.index, targets=packed.targets, weights=weights)
         loss.backward()
         total += loss.item()
     return total, trained

@@ -39,29 +39,30 @@ class _SlicedLoss(torch.autograd.Function):  # type: ignore[misc]
 
     @staticmethod
     def forward(
-        ctx: Any, hidden: torch.Tensor, weight: torch.Tensor, targets: torch.Tensor, scale: float
+        ctx: Any, hidden: torch.Tensor, weight: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor
     ) -> torch.Tensor:
-        """Scaled sum of the token losses for `hidden` (labels, size), `targets` (labels)."""
+        """Weighted sum of the token losses for `hidden` (labels, size), `targets` and `weights` (labels)."""
         gradient = torch.empty_like(hidden)
         total = torch.zeros((), dtype=torch.float64, device=hidden.device)
         for start in range(0, len(targets), HEAD_ROWS):
             part = hidden[start : start + HEAD_ROWS]
             target = targets[start : start + HEAD_ROWS, None]
+            scale = weights[start : start + HEAD_ROWS, None]
             logits = part @ weight.t()
             highest = logits.amax(-1, keepdim=True)
             right = logits.gather(-1, target)
             logits.sub_(highest).exp_()
             whole = logits.sum(-1, keepdim=True)
-            total += (whole.log() + highest - right).sum(dtype=torch.float64)
+            total += ((whole.log() + highest - right).double() * scale).sum()
             # From here on `logits` holds their gradient: scale x (softmax - one at the target).
-            logits.mul_(scale / whole).scatter_add_(-1, target, logits.new_full(target.shape, -scale))
+            logits.mul_(scale / whole).scatter_add_(-1, target, -scale)
             torch.mm(logits, weight, out=gradient[start : start + HEAD_ROWS])
             if weight.grad is None:
                 weight.grad = logits.t() @ part
             else:
                 weight.grad.addmm_(logits.t(), part)
         ctx.save_for_backward(gradient)
-        return (total * scale).to(hidden.dtype)
+        return total.to(hidden.dtype)
 
     @staticmethod
     def backward(ctx: Any, upstream: torch.Tensor) -> tuple[torch.Tensor, None, None, None]:
@@ -83,9 +84,9 @@ def embed(model: Any, ids: torch.Tensor) -> dict[str, torch.Tensor]:
 
 
 def loss(
-    model: Any, inputs: dict[str, Any], *, index: torch.Tensor, targets: torch.Tensor, scale: float
+    model: Any, inputs: dict[str, Any], *, index: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor
 ) -> torch.Tensor:
-    """Scaled sum of the losses of `targets` at the positions `index` of one packed row.
+    """Sum of the losses of `targets` (labels) at the positions `index` of one packed row, each times its weight.
 
     The backward pass must follow, exactly once and from this value.
     """
@@ -93,10 +94,11 @@ def loss(
         hidden = model.base_model(**inputs).last_hidden_state[0].index_select(0, index)
         weight = model.get_output_embeddings().weight
         with torch.autocast(hidden.device.type, enabled=False):
-            value: torch.Tensor = _SlicedLoss.apply(hidden.to(weight.dtype), weight, targets, scale)
+            value: torch.Tensor = _SlicedLoss.apply(hidden.to(weight.dtype), weight, targets, weights.to(weight.dtype))
         return value
     logits = model(**inputs, logits_to_keep=index).logits[0]
-    return functional.cross_entropy(logits.float(), targets, reduction="sum") * scale
+    losses = functional.cross_entropy(logits.float(), targets, reduction="none")
+    return (losses * weights).sum()
 
 
 def _is_plain(model: Any) -> bool:

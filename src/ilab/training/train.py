@@ -55,7 +55,6 @@ def make_plan(
 ) -> TrainPlan:
     """Work out the whole training. Raises `MissingHardware` when a GPU is asked for and there is none."""
     steps = planning.all_steps(table.lengths, settings, phase)
-    trained = sum(table.trained(row) for row in range(len(table)))
     return TrainPlan(
         key=key,
         model=str(model.resolve()),
@@ -64,10 +63,10 @@ def make_plan(
         phase=phase.model_dump(mode="json"),
         rows=len(table),
         tokens=table.tokens * phase.num_epochs,
-        trained_tokens=trained * phase.num_epochs,
+        trained_tokens=table.trained_tokens * phase.num_epochs,
         steps=len(steps),
         saves=planning.save_points(steps, settings, phase),
-        widest=planning.widest(steps, table, settings.max_batch_len),
+        widest=planning.widest(steps, table, settings),
         device=_device(settings),
         threads=settings.threads or hardware.usable_cores(),
     )

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ilab.training import families
 from ilab.training import plan as planning
 from ilab.training.plan import Step
 from ilab.training.settings import PhaseSettings, TrainSettings
@@ -51,11 +52,12 @@ def test_batches_by_samples_hold_exactly_as_many(lengths: list[int], samples: in
 @given(LENGTHS, st.integers(1, 300))
 def test_packed_rows_hold_every_row_once_and_never_too_much(widths: list[int], limit: int):
     rows = list(range(len(widths)))
-    packed = planning.micro_batches(rows, widths, limit)
-    assert sorted(row for group in packed for row in group) == rows
+    packed = planning.micro_batches(families.singles(rows, widths), limit)
+    assert sorted(row for group in packed for family in group for row in family.rows) == rows
     for group in packed:
-        assert len(group) == 1 or sum(widths[row] for row in group) <= limit
-        assert [widths[row] for row in group] == sorted((widths[row] for row in group), reverse=True)
+        found = [family.width for family in group]
+        assert len(group) == 1 or sum(found) <= limit
+        assert found == sorted(found, reverse=True)
 
 
 def test_the_learning_rate_rises_then_falls_to_its_minimum():
@@ -104,6 +106,7 @@ def test_a_phase_may_have_a_batch_size_of_its_own():
 
 def test_the_widest_packed_row_counts_computed_tokens():
     row = TokenizedRow(id="", ids=(5, 6, 7, 8), labels=(UNTRAINED, 6, UNTRAINED, UNTRAINED))
-    table = TokenTable.of([row] * 3)
-    assert planning.widest([Step(epoch=0, rows=(0, 1, 2))], table, 100) == 3
-    assert planning.widest([Step(epoch=0, rows=(0, 1, 2))], table, 2) == 2
+    table = TokenTable.of([row] * 30)
+    wide, narrow = (TrainSettings(max_batch_len=limit) for limit in (100, 16))
+    assert planning.widest([Step(epoch=0, rows=tuple(range(30)))], table, wide) == 30
+    assert planning.widest([Step(epoch=0, rows=tuple(range(30)))], table, narrow) == 16

@@ -20,6 +20,7 @@ from transformers import (  # noqa: E402
 
 from ilab.errors import TrainingError  # noqa: E402
 from ilab.training import checkpoints, torch_attention, torch_loop, torch_vocabulary  # noqa: E402
+from ilab.training import plan as planning  # noqa: E402
 from ilab.training.plan import Step, TrainPlan  # noqa: E402
 from ilab.training.settings import PhaseSettings, TrainSettings  # noqa: E402
 from ilab.training.token_table import UNTRAINED, TokenizedRow, TokenTable  # noqa: E402
@@ -132,6 +133,56 @@ def test_gradients_do_not_depend_on_how_the_step_is_cut(limit: int):
     model, table = make(LlamaConfig(**SIZES, tie_word_embeddings=True)).double(), random_table()
     torch_attention.install(model)
     assert_equal(packed_gradients(model, table, max_batch_len=limit), packed_gradients(model, table), 1e-10)
+
+
+def alike_table(seed: int = 0) -> TokenTable:
+    """Rows of two documents, one of them trained, under several questions; two are equal, one stops in the document."""
+    draw = torch.Generator().manual_seed(seed)
+
+    def some(length: int) -> list[int]:
+        return torch.randint(3, 300, (length,), generator=draw).tolist()
+
+    documents = [some(40), some(25)]
+    found = []
+    for number, length in enumerate((9, 9, 14, 5, 9, 1)):
+        for document, trained in zip(documents, (True, False), strict=True):
+            own = some(length)
+            labels = [*(document if trained else [UNTRAINED] * len(document)), *own]
+            row = TokenizedRow(id="", ids=(*document, *own), labels=(UNTRAINED, *labels[1:]))
+            found += [row] * (2 if number == 2 else 1)
+    found.append(TokenizedRow(id="", ids=tuple(documents[0][:30]), labels=(UNTRAINED, *documents[0][1:30])))
+    return TokenTable.of(found)
+
+
+@pytest.mark.parametrize("limit", [24, 60, 100, 4096])
+@pytest.mark.parametrize(
+    "config",
+    [
+        LlamaConfig(**SIZES, tie_word_embeddings=True),
+        GraniteConfig(**SIZES, logits_scaling=4.0, embedding_multiplier=2.0, residual_multiplier=0.5),
+    ],
+    ids=["llama", "granite"],
+)
+def test_what_rows_have_in_common_is_computed_once_with_equal_gradients(config: Any, limit: int):
+    model, table = make(config).double(), alike_table()
+    shared = packed_gradients(model, table, max_batch_len=limit)
+    alone = packed_gradients(model, table, max_batch_len=limit, share_prefixes=False)
+    assert_equal(shared, alone, 1e-6)  # the loss without a plain output layer is computed in fp32
+    step = Step(epoch=0, rows=tuple(range(len(table))))
+    together, apart = (
+        sum(
+            family.width
+            for part in planning.packed_rows(step, table, TrainSettings(max_batch_len=4096, share_prefixes=share))
+            for family in part
+        )
+        for share in (True, False)
+    )
+    assert together < 0.5 * apart
+
+
+def test_shared_beginnings_give_the_loss_of_transformers():
+    model, table = make(LlamaConfig(**SIZES, tie_word_embeddings=True)), alike_table()
+    assert_equal(packed_gradients(model, table), plain_gradients(model, table), 1e-5)
 
 
 def test_the_loss_in_slices_is_the_loss_at_once():
