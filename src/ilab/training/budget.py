@@ -54,25 +54,32 @@ def read_shape(folder: Path) -> ModelShape:
     )
 
 
-def memory_needed(shape: ModelShape, *, widest: int) -> int:
-    """Bytes that full fine-tuning in fp32 needs at its peak, with `widest` tokens computed at once.
+def memory_needed(shape: ModelShape, *, widest: int, lora_rank: int = 0) -> int:
+    """Bytes that fine-tuning in fp32 needs at its peak, with `widest` tokens computed at once.
 
-    Weights, gradients and two AdamW moments take 16 bytes a parameter. A layer keeps about 16 hidden and 4 intermediate
-    vectors a token for the way back.
+    Weights take 4 bytes a parameter; gradients and two AdamW moments 12 more where it is trained. A layer keeps about
+    16 hidden and 4 intermediate vectors a token for the way back.
     """
     activations = 4 * widest * shape.layers * (16 * shape.hidden + 4 * shape.intermediate)
     logits = 4 * 2 * min(widest, HEAD_ROWS) * shape.vocabulary
-    return 16 * shape.parameters + activations + logits + _PROGRAM
+    trained = _adapter_parameters(shape, lora_rank) if lora_rank else shape.parameters
+    return 4 * shape.parameters + 12 * trained + activations + logits + _PROGRAM
 
 
-def disk_needed(shape: ModelShape, *, checkpoints: int) -> int:
+def _adapter_parameters(shape: ModelShape, rank: int) -> int:
+    """Parameters of adapters at the seven matrices of every layer, at most."""
+    return shape.layers * rank * (8 * shape.hidden + 3 * (shape.hidden + shape.intermediate))
+
+
+def disk_needed(shape: ModelShape, *, checkpoints: int, lora_rank: int = 0) -> int:
     """Bytes that the checkpoints take, and the two copies of the state that a broken training resumes from."""
-    return shape.parameters * 4 * checkpoints + 2 * shape.parameters * 12
+    trained = _adapter_parameters(shape, lora_rank) if lora_rank else shape.parameters
+    return shape.parameters * 4 * checkpoints + 2 * trained * 12
 
 
 def check(plan: TrainPlan, shape: ModelShape) -> None:
     """Raise `MissingHardware` or `MissingDisk` when the plan does not fit this machine."""
-    memory = memory_needed(shape, widest=plan.widest)
+    memory = memory_needed(shape, widest=plan.widest, lora_rank=plan.train.lora_rank)
     if plan.device == "cuda":
         place, there = "the GPU has", max((gpu.memory for gpu in hardware.gpus()), default=0)
     else:
@@ -80,11 +87,11 @@ def check(plan: TrainPlan, shape: ModelShape) -> None:
     if 0 < there < memory:
         raise MissingHardware(
             f"training {plan.model} needs about {_gigabytes(memory)} of memory; {place} {_gigabytes(there)}",
-            hint=f"lower training.max_batch_len (now {plan.train.max_batch_len}), stop other programs, "
-            "or train a smaller model",
+            hint=f"lower training.max_batch_len (now {plan.train.max_batch_len}), train adapters (training.lora_rank), "
+            "stop other programs, or train a smaller model",
         )
     present = sum(file.stat().st_size for file in plan.folder.rglob("*") if file.is_file())
-    disk = max(0, disk_needed(shape, checkpoints=len(plan.saves)) - present)
+    disk = max(0, disk_needed(shape, checkpoints=len(plan.saves), lora_rank=plan.train.lora_rank) - present)
     free = hardware.free_disk(plan.folder)
     if free < disk:
         raise MissingDisk(

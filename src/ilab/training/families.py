@@ -27,20 +27,27 @@ class Family:
 
 
 @dataclass(slots=True)
-class _Interval:
-    """Neighbours in the sorted order that have `common` tokens in common, and the best way to divide them."""
+class _Node:
+    """Neighbours in the sorted order with `common` tokens in common: the families found among them, each with its
+    prefix, and the rows that are in none yet."""
 
     common: int
-    start: int
-    saving: int
-    parts: list[tuple[int, int, int]]
+    families: list[tuple[int, list[int]]]
+    alone: list[int]
 
-    def closed(self, end: int) -> _Interval:
-        """The interval up to `end`: as one family if that saves more than the families inside it."""
-        whole = (end - self.start - 1) * self.common
-        if self.common >= LEAST and whole > self.saving:
-            return _Interval(self.common, self.start, whole, [(self.start, end, self.common)])
-        return self
+    def take(self, node: _Node) -> None:
+        """Add a node that lies below this one."""
+        self.families += node.families
+        self.alone += node.alone
+
+    def close(self) -> None:
+        """Make one family of the rows that are alone, and of families that save less by themselves."""
+        if self.common < LEAST:
+            return
+        keep = [one for one in self.families if len(one[1]) * self.common <= (len(one[1]) - 1) * one[0]]
+        rows = self.alone + [row for one in self.families if one not in keep for row in one[1]]
+        if len(rows) > 1:
+            self.families, self.alone = [*keep, (self.common, rows)], []
 
 
 def singles(rows: Sequence[int], widths: Sequence[int]) -> list[Family]:
@@ -49,40 +56,36 @@ def singles(rows: Sequence[int], widths: Sequence[int]) -> list[Family]:
 
 
 def find(rows: Sequence[int], texts: Sequence[bytes], *, limit: int) -> list[Family]:
-    """Divide `rows` into families so that the fewest tokens are computed; every row is in exactly one.
+    """Divide `rows` into families so that few tokens are computed; every row is in exactly one.
 
     `texts` are the tokens of each row that must be computed, four bytes each. A family has at most `limit` tokens; a
-    longer row stands alone. Linear in the number of rows beside the sorting: the families are found in the tree of
-    common beginnings.
+    longer row stands alone. The families are looked for from the leaves of the tree of common beginnings to its root,
+    which is nearly the best division, and takes little beside the sorting.
     """
     order = sorted(range(len(rows)), key=lambda place: (texts[place], rows[place]))
-    parts = _best_parts([texts[place] for place in order])
+    root = _root([texts[place] for place in order])
     found: list[Family] = []
-    for start, end, prefix in parts:
-        members = [(rows[place], len(texts[place]) // _SIZE) for place in order[start:end]]
+    for prefix, places in [*root.families, *((0, [place]) for place in root.alone)]:
+        members = [(rows[order[place]], len(texts[order[place]]) // _SIZE) for place in places]
         found += _within(members, prefix, limit)
     return found
 
 
-def _best_parts(texts: Sequence[bytes]) -> list[tuple[int, int, int]]:
-    """Bounds in the sorted `texts` and common tokens of each family."""
-    stack: list[_Interval] = []
+def _root(texts: Sequence[bytes]) -> _Node:
+    """The families of the sorted `texts`."""
+    stack = [_Node(-1, [], [])]
     for place in range(len(texts)):
         common = _common(texts[place], texts[place + 1]) if place + 1 < len(texts) else -1
-        node = _Interval(0, place, 0, [(place, place + 1, 0)])
-        while stack and stack[-1].common > common:
-            node = _joined(stack.pop(), node).closed(place + 1)
-        if stack and stack[-1].common == common:
-            _joined(stack[-1], node)
-        else:
-            stack.append(_Interval(common, node.start, node.saving, node.parts))
-    return stack[0].parts if stack else []
-
-
-def _joined(interval: _Interval, node: _Interval) -> _Interval:
-    interval.saving += node.saving
-    interval.parts += node.parts
-    return interval
+        node = _Node(0, [], [place])
+        while stack[-1].common > common:
+            above = stack.pop()
+            above.take(node)
+            above.close()
+            node = above
+        if stack[-1].common < common:
+            stack.append(_Node(common, [], []))
+        stack[-1].take(node)
+    return stack[0]
 
 
 def _common(one: bytes, other: bytes) -> int:

@@ -171,7 +171,8 @@ def widest(steps: Sequence[Step], table: TokenTable, settings: TrainSettings) ->
 def packed_rows(step: Step, table: TokenTable, settings: TrainSettings) -> list[list[Family]]:
     """The rows of `step` as they are computed together."""
     limit = settings.max_batch_len
-    if settings.share_prefixes:
+    # what is left out at random differs from row to row, so it cannot be computed once
+    if settings.share_prefixes and not (settings.lora_rank and settings.lora_dropout):
         found = families.find(step.rows, [table.computed(row) for row in step.rows], limit=limit)
     else:
         found = families.singles(step.rows, [table.width(row) for row in step.rows])

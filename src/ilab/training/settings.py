@@ -24,7 +24,7 @@ class PhaseSettings(BaseModel, extra="forbid", frozen=True):
 
 
 class TrainSettings(BaseModel, extra="forbid", frozen=True):
-    """How a base model is fine-tuned; every weight is trained."""
+    """How a base model is fine-tuned."""
 
     seed: int = 42
     """Decides the order of the rows."""
@@ -38,6 +38,14 @@ class TrainSettings(BaseModel, extra="forbid", frozen=True):
     """Tokens computed at once; a step with more is cut into parts. Lower it when memory is short."""
     share_prefixes: bool = Field(True, json_schema_extra=OUTSIDE_KEY)
     """Compute what rows of a step have in common at their start once; the gradients are the same."""
+    lora_rank: int = Field(0, ge=0, le=1024)
+    """Train low-rank adapters of this rank (LoRA), not the weights themselves; 0 trains every weight."""
+    lora_alpha: float = Field(32, gt=0)
+    """Adapters count as alpha / rank times what they are."""
+    lora_dropout: float = Field(0.0, ge=0, lt=1)
+    """Share of an adapter's inputs that is left out at random in training."""
+    lora_targets: tuple[str, ...] = ()
+    """Names of the layers that get an adapter, such as q_proj; empty takes every linear layer but the output."""
     effective_batch_size: int = Field(0, ge=0)
     """Samples of one optimizer step; 0 counts tokens instead (`batch_tokens`)."""
     batch_tokens: int = Field(288, ge=1)

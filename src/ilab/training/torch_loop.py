@@ -18,7 +18,7 @@ import torch
 
 from ilab.base import hardware, jsonl
 from ilab.errors import TrainingError
-from ilab.training import checkpoints, torch_attention, torch_files, torch_state, torch_vocabulary
+from ilab.training import checkpoints, torch_adapter, torch_attention, torch_files, torch_state, torch_vocabulary
 from ilab.training import plan as planning
 from ilab.training.checkpoints import Checkpoint
 from ilab.training.families import Family
@@ -101,7 +101,7 @@ def add_gradients(model: Any, table: TokenTable, step: Step, settings: TrainSett
 
 def make_optimizer(model: Any, settings: TrainSettings) -> torch.optim.AdamW:
     """AdamW with its moments in place; only matrices decay."""
-    parameters = list(model.parameters())
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(
         [
             {"params": [one for one in parameters if one.ndim > 1], "weight_decay": settings.weight_decay},
@@ -139,14 +139,19 @@ def clipped_step(optimizer: torch.optim.AdamW, *, rate: float, shrink: float) ->
     optimizer.zero_grad(set_to_none=True)
 
 
-def load_model(folder: Path, device: torch.device) -> Any:
-    """The base model in fp32, with packed attention, checked. Raises `TrainingError` when it cannot be trained."""
+def load_model(folder: Path, device: torch.device, settings: TrainSettings | None = None) -> Any:
+    """The base model in fp32, with packed attention and the adapters of `settings`, checked.
+
+    Raises `TrainingError` when it cannot be trained.
+    """
     from transformers import AutoModelForCausalLM
 
     model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
     model = model.to(device).eval()
     torch_attention.install(model)
     torch_attention.check(model)
+    if settings is not None and settings.lora_rank:
+        torch_adapter.add(model, settings)
     return model.train()
 
 
@@ -240,14 +245,16 @@ class Training:
             tokens=counters.tokens,
             loss=counters.loss / counters.trained,
         )
-        tensors = _tensors_to_keep(self.model)
-        checkpoints.write(
-            self.plan.folder,
-            row,
-            base=Path(self.plan.model),
-            weights=lambda path: torch_files.write(path, tensors, digest=True),
-        )
+        checkpoints.write(self.plan.folder, row, base=Path(self.plan.model), weights=self._write_weights)
         counters.loss, counters.trained = 0.0, 0
+
+    def _write_weights(self, path: Path) -> str:
+        """Write the model as it is now to `path`, and the adapters beside it; returns the digest of the model."""
+        if self.settings.lora_rank:
+            torch_adapter.write(
+                self.model, path.parent / torch_adapter.FOLDER, base=self.plan.model, settings=self.settings
+            )
+        return torch_files.write(path, _tensors_to_keep(self.model), digest=True)
 
     def _save_state(self) -> None:
         began = time.monotonic()
@@ -261,7 +268,7 @@ def _tensors_to_keep(model: Any) -> dict[str, torch.Tensor]:
     """The tensors of a checkpoint by name; of tied ones the first."""
     seen: set[int] = set()
     found: dict[str, torch.Tensor] = {}
-    for name, tensor in model.state_dict().items():
+    for name, tensor in torch_adapter.merged(model).items():
         if tensor.data_ptr() not in seen:
             seen.add(tensor.data_ptr())
             found[name] = tensor

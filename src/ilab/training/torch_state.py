@@ -39,9 +39,11 @@ class Counters:
 
 
 def tensors_of(model: Any, optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
-    """Every tensor that the next step depends on, by name; tied weights once."""
+    """Every tensor that the next step depends on and training changes, by name; tied weights once."""
     found: dict[str, torch.Tensor] = {}
     for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
         state = optimizer.state[parameter]
         found |= {
             f"weight.{name}": parameter,

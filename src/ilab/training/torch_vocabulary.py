@@ -57,6 +57,8 @@ class _SlicedLoss(torch.autograd.Function):  # type: ignore[misc]
             # From here on `logits` holds their gradient: scale x (softmax - one at the target).
             logits.mul_(scale / whole).scatter_add_(-1, target, -scale)
             torch.mm(logits, weight, out=gradient[start : start + HEAD_ROWS])
+            if not ctx.needs_input_grad[1]:
+                continue
             if weight.grad is None:
                 weight.grad = logits.t() @ part
             else:
@@ -77,7 +79,7 @@ def embed(model: Any, ids: torch.Tensor) -> dict[str, torch.Tensor]:
     whose embedding would never be trained.
     """
     layer = model.get_input_embeddings()
-    if type(layer) is torch.nn.Embedding:
+    if type(layer) is torch.nn.Embedding and layer.weight.requires_grad:
         return {"inputs_embeds": _Lookup.apply(layer.weight, ids)}
     layer.padding_idx = None
     return {"input_ids": ids}

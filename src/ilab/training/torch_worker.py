@@ -68,7 +68,7 @@ def work(plan: TrainPlan, stop: threading.Event) -> bool:
         torch.set_float32_matmul_precision("high")
     device = torch.device(plan.device)
     table = TokenTable.read(plan.folder / "state" / "tokens.bin")
-    training = torch_loop.Training(plan, model=torch_loop.load_model(Path(plan.model), device), table=table)
+    training = torch_loop.Training(plan, model=torch_loop.load_model(Path(plan.model), device, plan.train), table=table)
     _log.info("%d rows, step %d of %d, %s", len(table), training.counters.step, len(training.steps), device)
     return training.run(stop.is_set)
 

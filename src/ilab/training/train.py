@@ -32,6 +32,8 @@ def train(
     that are wrong, `MissingHardware` or `MissingDisk` before the start when the machine is too small.
     """
     lazy.check("torch", "transformers", "tokenizers", "safetensors", feature="training", extra="train")
+    if settings.lora_rank:
+        lazy.check("peft", feature="training of adapters", extra="lora")
     key = _key(model, rows, phase, settings)
     before = _earlier_plan(out, key)
     if before is not None and _finished(out, before):
