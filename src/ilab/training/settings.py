@@ -48,7 +48,7 @@ class TrainSettings(BaseModel, extra="forbid", frozen=True):
     """Names of the layers that get an adapter, such as q_proj; empty takes every linear layer but the output."""
     effective_batch_size: int = Field(0, ge=0)
     """Samples of one optimizer step; 0 counts tokens instead (`batch_tokens`)."""
-    batch_tokens: int = Field(288, ge=1)
+    batch_tokens: int = Field(240, ge=1)
     """Tokens of one optimizer step when samples are not counted; an epoch is cut into steps of about equal size."""
     warmup_steps: int = Field(8, ge=0)
     """Steps over which the learning rate rises from zero; at most half of all steps."""
