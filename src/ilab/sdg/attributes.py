@@ -102,8 +102,10 @@ _SIDES = (
 
 
 _DIMENSION = r"(?: \([^)]*\))? in (diameter|length|width|height|radius|depth|size)"
-_SIDE = r"(?: and [A-Z]\w+)? to the (north|south|east|west|left|right)\b"
-_BORDERS = r"(?:\bby|\band|,) $"
+_PART = re.compile(r"\b(?:member|part|piece|remnant|group|set|pair|number|branch|kind|type|one)$")
+"""Says little without the whole that it is of."""
+_SIDE = r" to the (north|south|east|west|left|right)\b"
+_BORDERS = r"(?:\bby|,|, and) $"
 _EXTENT_NOUNS = {
     "away": "distance to {s}",
     "distant": "distance to {s}",
@@ -121,11 +123,13 @@ def questions(clause: Clause, subject: str, span: Span) -> list[str]:
     found = _property(clause.before, subject, span) + _extent(clause.after, subject, span)
     found += _compared(clause, span)
     side = re.match(_SIDE, clause.after)
+    # of two neighbours on one side, each would be half an answer
     if side and span.kind == spans.NAME and re.search(_BORDERS, clause.before):
         found += _filled(_SIDES, s=subject, d=side.group(1))
     if (
         span.kind == spans.KIND
         and span.text.startswith("a")
+        and not (clause.after.startswith(" of ") and _PART.search(span.text))
         and re.search(rf"{re.escape(subject)} (?:is|was)\s$", clause.before)
     ):
         found += _filled(_KINDS, s=subject, h=span.text.split()[-1])
@@ -157,6 +161,7 @@ def told(clause: Clause, subject: str, span: Span) -> list[str]:
     elif span.kind == spans.KIND and re.search(rf"{re.escape(subject)} (?:is|was)\s$", clause.before):
         found = [f"{subject} is {value}."] if value.startswith("a") else []
     side = re.match(_SIDE, clause.after)
+    # of two neighbours on one side, each would be half an answer
     if side and span.kind == spans.NAME and re.search(_BORDERS, clause.before):
         found = [f"{value} lies to the {side[1]} of {subject}.", f"On the {side[1]}, {subject} borders {value}."]
     return [_agreed(text, subject) for text in found]

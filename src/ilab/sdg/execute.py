@@ -39,7 +39,7 @@ from ilab.sdg.units import Unit, for_gaps, in_turn, plan
 
 __all__ = ["VERSION", "Models", "generate"]
 
-VERSION = 4
+VERSION = 5
 """Raised when blocks change what they make of the same input."""
 
 

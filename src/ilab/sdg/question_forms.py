@@ -7,7 +7,7 @@ under another (Allen-Zhu and Li, "Physics of language models 3.1", 2023). Shapes
     direct      the clause turned into a question: "In which year did Phoenix first appear on a globe?"
     indirect    the same as a request: "Tell me in which year Phoenix first appeared on a globe."
     in-place    the clause with a question word for the answer: "Phoenix first appeared on a globe in which year?"
-    keywords    subject and nearest content words, as in a search box: "NGC 37: lenticular galaxy, magnitude?"
+    keywords    subject and nearest content words, as in a search box: "NGC 37: lenticular galaxy of magnitude, what?"
 
 The rules are English; "in-place" and "keywords" are tolerable in any language with spaces between words.
 """
@@ -15,6 +15,7 @@ The rules are English; "in-place" and "keywords" are tolerable in any language w
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from zlib import crc32
 
@@ -31,6 +32,7 @@ _STOP = _SMALL | frozenset(
     "it its this these those be been being into than then there also not no any each some such who whom whose what "
     "when where how per about around roughly approximately while though but their his her they he she one first".split()
 )
+_SEARCH_STOP = _STOP - {"first", "one"}
 _PREPOSITION = re.compile(
     r"(?:^| )(?P<prep>in|on|at|by|from|to|of|with|for|since|after|before|under|within|into|between|as)(?: the| an?)?$"
 )
@@ -203,6 +205,8 @@ def _subject_questions(clause: Clause, span: Span) -> list[Form]:
     if clause.before.strip() not in ("", "The", "the") or not re.match(rf",? {VERBS}\b", clause.after):
         return []
     acts = not re.match(r",? (?:is|are|was|were)\b", clause.after)
+    if acts and not clause.whole:
+        return []
     who = "Who" if span.kind == spans.NAME and acts and attributes.is_person(span.text) else "What"
     return [Form(shape=DIRECT, text=f"{who}{clause.after.lstrip(',')}")]
 
@@ -218,7 +222,7 @@ def _passive(clause: Clause, span: Span) -> list[Form]:
         -1,
     )
     asked = _asked(" ".join(words[place + 1 :]) + " ", "", span)
-    if start < 0 or not asked.preposition or clause.after.startswith(" and "):
+    if start < 0 or not asked.preposition or clause.after.startswith((" and ", " with ")):
         return []
     noun = " ".join(words[start:place])
     number = "were" if words[place - 1].endswith("s") else "was"
@@ -227,9 +231,12 @@ def _passive(clause: Clause, span: Span) -> list[Form]:
 
 
 def _short_in_place(asked: _Asked, clause: Clause, subject: str) -> str:
-    """The in-place form with the nearest words only."""
-    before, after = asked.before.split()[-5:], clause.after.split()
-    if len(after) > 3 or (before and before[0].lower() in _SMALL):  # cut here, it would lose what it says
+    """The in-place form behind its subject, where the clause is short enough to say it whole."""
+    before, after = asked.before.split(), clause.after.split()
+    if len(before) > 5 or len(after) > 3 or (before and before[0].lower() in _SMALL):  # cut, it would lose what it says
+        return ""
+    said = [word for word in before + after if word.lower() not in _STOP]
+    if len(said) < 2 or not _has_verb(before + after):
         return ""
     if subject.split()[-1] in before and subject not in " ".join(before):
         return ""
@@ -243,14 +250,21 @@ def _keywords(statement: Statement, span: Span, clause: Clause, subject: str) ->
 
     def content(text: str) -> list[str]:
         words = [word.strip("()'\"“”") for word in re.split(r"[\s,;:—]+", text)]
-        return [word for word in words if word and word.lower() not in _STOP and word.lower() not in taken]
+        return [word for word in words if word and word.lower() not in _SEARCH_STOP and word.lower() not in taken]
 
     before, after = content(clause.before), content(clause.after)
     lead = subject if subject == statement.topic or statement.topic in subject else f"{statement.topic}, {subject}"
-    both = before[-4:] + after[:3]
-    # A search for a year says so: the words around a year do not tell that it is one that is wanted.
-    wanted = f", {attributes.question_word('', '', span)}" if span.kind == spans.DATE else ""
-    return [f"{lead}: {' '.join(both)}{wanted}"] if (len(both) > 1 or (both and wanted)) and "times" not in both else []
+    both = before + after
+    if not len(both) >= 2 or len(before) > 4 or len(after) > 3 or "times" in both:
+        return []  # too few words to fix the answer, or so many that some would have to go
+    # A search says what it wants: the words around a year do not tell that it is one.
+    return [f"{lead}: {' '.join(both)}, {attributes.question_word('', '', span)}"]
+
+
+def _has_verb(words: Sequence[str]) -> bool:
+    """Whether a finite verb or a participle stands among words."""
+    plain = [word.strip(",;:()").lower() for word in words]
+    return any(word in verbs.AUXILIARIES or verbs.base_form(word) or verbs.is_participle(word) for word in plain)
 
 
 def _says_enough(question: str) -> bool:

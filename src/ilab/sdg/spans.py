@@ -101,6 +101,8 @@ def find(sentence: str) -> list[Span]:
     kept += [year for span in kept if (year := _year_of(span))]
     unique: dict[str, Span] = {}
     for span in sorted(kept, key=lambda span: span.start):
+        if sentence.startswith(" (or ", span.end):
+            continue  # one of two answers
         unique.setdefault(span.text.lower(), span)
     return [*unique.values(), *named]
 

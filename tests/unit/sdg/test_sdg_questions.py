@@ -132,3 +132,25 @@ def test_rewording_changes_words_and_never_names() -> None:
     assert wordings.reworded("In which year was it discovered?") == wordings.reworded(
         "In which year was it discovered?"
     )
+
+
+def test_one_of_two_dates_is_not_asked_for() -> None:
+    assert "1597" not in [span.text for span in spans.find("The globe was published in 1597 (or 1598) by Ada Holm.")]
+
+
+def test_a_search_says_what_it_wants_and_loses_no_word() -> None:
+    found = asked("Orrin first appeared on a map in 1887.", "1887")
+    assert found["keywords"] == ["Mirra, Orrin: first appeared map, which year?"]
+    long = "Orrin is the largest of the twelve northern fishing ports established in 1731 from many old royal letters."
+    assert "keywords" not in asked(long, "1731")
+
+
+def test_of_two_neighbours_on_one_side_none_is_the_answer() -> None:
+    text = "Talland is a land bordered by Mirra and Orrin to the north, Una to the west."
+    assert not any("side" in question for question in asked(text, "Orrin").get("attribute", []))
+    assert any("west" in question for question in asked(text, "Una")["attribute"])
+
+
+def test_a_member_is_not_asked_for_without_its_whole() -> None:
+    found = asked("Orrin is an outlying member of the Sister Towns.", "an outlying member")
+    assert not any("member" in question for forms in found.values() for question in forms)

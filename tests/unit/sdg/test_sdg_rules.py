@@ -113,3 +113,20 @@ def test_a_row_that_asks_several_things_is_rejected() -> None:
     assert rules([row], box, tools) == []
     assert [one["reason"] for one in box.rejected] == ["several questions in one"]
     assert rules([{**row, "question": "What is Lake Mirra?"}], box, tools)
+
+
+@pytest.mark.parametrize(
+    ("question", "kept"),
+    [
+        ("What is Lake Mirra?", True),
+        ("Who first mapped Lake Mirra?", True),
+        ("What is Ada Holm?", False),
+        ("What is the origin of the story of Lake Mirra?", False),
+    ],
+)
+def test_a_small_teacher_must_ask_in_the_words_of_its_sentence(question: str, kept: bool) -> None:
+    sentence = "Lake Mirra is a crater lake that Ada Holm first mapped."
+    row = {"kind": "knowledge", "leaf": "knowledge/x", "origin": "sentences", "text": PAGE + " " + sentence}
+    row |= {"question": question, "answer": sentence, "statement": sentence}
+    tools = Tools(teacher=None, scorer=None, render=str, settings=SdgSettings())  # type: ignore[arg-type]
+    assert bool(rules([row], Box(), tools, max_words=70, in_its_words=True)) is kept

@@ -22,9 +22,33 @@ _NAME = re.compile(r"(?<![.!?]\s)(?<!^)\b[A-Z][\w'’-]{2,}")
 
 
 def rules(rows: list[Row], box: Box, tools: Tools, **options: Any) -> list[Row]:
-    """Drop rows that break a rule that needs no model; `max_words` bounds the answer."""
+    """Drop rows that break a rule that needs no model; `max_words` bounds the answer.
+
+    With `in_its_words` a question must ask in the words of its sentence: what a small teacher adds is mostly wrong.
+    """
     limit = int(options.get("max_words", 60))
-    return box.keep(rows, lambda row: _fault(row, limit) or _unlike_seeds(row, tools))
+    strict = bool(options.get("in_its_words", False))
+    return box.keep(
+        rows, lambda row: _fault(row, limit) or _unlike_seeds(row, tools) or (_other_words(row) if strict else "")
+    )
+
+
+_ASKING = frozenset("what which who whose whom when where why how many much long often does known name".split())
+_DEFINED = re.compile(r"(?i)(?:what|who) (?:is|are|was|were) (?P<thing>[^,?]+)\?$")
+
+
+def _other_words(row: Row) -> str:
+    """Why a question does not fit its sentence; "What is X?" needs one that says what X is."""
+    question, sentence = row["question"].strip(), row.get("statement", "").lower()
+    said = set(re.findall(r"[^\W\d_]+", sentence))
+    asked = [word for word in re.findall(r"[^\W\d_]{3,}", question.lower()) if word not in _ASKING]
+    if sum(word not in said for word in asked) > (len(asked) > 3):
+        return "asks in other words than its sentence"
+    if match := _DEFINED.match(question):
+        thing = re.escape(match["thing"].lower().removeprefix("the "))
+        if not re.search(rf"\b{thing}\b(?: \([^)]*\))? (?:is|are|was|were)\b", sentence):
+            return "asks in other words than its sentence"
+    return ""
 
 
 def _fault(row: Row, limit: int) -> str:

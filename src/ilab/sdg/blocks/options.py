@@ -41,7 +41,7 @@ _TAKES: dict[str, dict[str, str]] = {
     "reword": {"prompt!": _PROMPT, "origin": _TEXT, "max_words": _COUNT, "together": _COUNT},
     "improve": {"steps!": _STEPS},
     "prefer": {"prompt": _PROMPT},
-    "rules": {"max_words": _COUNT},
+    "rules": {"in_its_words": _FLAG, "max_words": _COUNT},
     "ground": {"min_gain": _NUMBER, "per": _FACT},
     "judge": {"prompt!": _PROMPT, "keep": _LIST, "min": _NUMBER, "votes": _COUNT, "together": _COUNT, "origin": _TEXT},
     "choices": {},
