@@ -60,7 +60,10 @@ def skill(**changes: Any) -> Row:
 @pytest.mark.parametrize(
     ("step", "said"),
     [
-        ({"block": "rules", "max_word": 3}, "block `rules` has no option `max_word`; it takes `max_words`"),
+        (
+            {"block": "rules", "max_word": 3},
+            "block `rules` has no option `max_word`; it takes `in_its_words`, `max_words`",
+        ),
         ({"block": "spans", "per": 2}, "block `spans` has no option `per`; it takes none"),
         ({"block": "rules", "max_words": "many"}, "must be a whole number from 1, not 'many'"),
         ({"block": "ask"}, "block `ask` needs the option `prompt`: the name of a prompt"),
