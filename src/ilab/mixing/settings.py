@@ -14,9 +14,9 @@ class MixSettings(BaseModel, extra="forbid", frozen=True):
     """How often each chunk of a document stands in phase 1 as text to read."""
     statement_repeats: int = Field(4, ge=0)
     """How often each sentence of the documents, and each short sentence that says a part of one, stands in phase 1."""
-    questions_per_fact: int = Field(12, ge=1)
+    questions_per_fact: int = Field(16, ge=1)
     """How often each fact is asked for in phase 1, in as many wordings as there are."""
-    wording_repeats: int = Field(3, ge=1)
+    wording_repeats: int = Field(4, ge=1)
     """How often one wording of a question may stand in phase 1; a fact with few wordings is asked for less often."""
     questions_per_row: int = Field(6, ge=1)
     """Knowledge questions that share one conversation; 1 gives every question its own row."""

@@ -163,7 +163,11 @@ def test_the_bytes_are_those_of_the_whole_in_memory(run: RunFolder, tmp_path: Pa
     if case != "plain":
         reviewed(run)
     # as it was when the digests were made
-    changes: dict[str, object] = {"mixing__questions_per_fact": 10, **settings.get(case, {})}
+    changes: dict[str, object] = {
+        "mixing__questions_per_fact": 10,
+        "mixing__wording_repeats": 3,
+        **settings.get(case, {}),
+    }
     found = dict(everything(run, job_of(tmp_path, **changes), tmp_path))
     whole = hashlib.sha256(repr(sorted(found.items())).encode()).hexdigest()[:16]
     assert len(found) > 15 and whole == GOLDEN[case], found
