@@ -28,7 +28,7 @@ class Checkpoint:
     """A trained model folder. `name` counts the samples seen, as in `samples_1945`.
 
     `epoch` counts from 1, `tokens` are those seen so far, `loss` is the mean over the trained tokens since the
-    checkpoint before, in nats.
+    checkpoint before, in nats; `validation_loss` that of documents which are not trained, None without such.
     """
 
     path: Path
@@ -38,6 +38,7 @@ class Checkpoint:
     samples: int
     tokens: int
     loss: float
+    validation_loss: float | None = None
 
 
 def name_of(checkpoint: Path) -> str:
@@ -56,6 +57,7 @@ def read(checkpoint: Path) -> Checkpoint:
         samples=row["samples"],
         tokens=row["tokens"],
         loss=row["loss"],
+        validation_loss=row.get("validation_loss"),
     )
 
 

@@ -76,7 +76,10 @@ class _Metrics:
         """Report the newest step, if there is a new one."""
         newest: dict[str, Any] = {}
         for row in self._new_rows():
-            newest = row
+            if "validation_loss" in row:
+                self.report.metric("validation loss", row["validation_loss"], step=row["step"])
+            if "loss" in row:
+                newest = row
         if newest.get("step", 0) > self.step:
             self.step = newest["step"]
             self.report.metric("loss", newest["loss"], **{name: newest[name] for name in _REPORTED})

@@ -66,6 +66,8 @@ class TrainSettings(BaseModel, extra="forbid", frozen=True):
     """AdamW's weight decay, for matrices only."""
     clip_norm: float = Field(1.0, gt=0)
     """Gradients with a larger norm are scaled down to this norm."""
+    validation_share: float = Field(0.0, ge=0, le=0.5)
+    """Share of the documents whose rows are kept out of training, to tell the loss on what was not seen."""
     checkpoints_per_phase: int = Field(2, ge=1)
     """Checkpoints of a phase, evenly spaced; the last one is always the end of the phase."""
     save_samples: int = Field(0, ge=0)

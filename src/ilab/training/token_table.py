@@ -18,6 +18,8 @@ from pathlib import Path
 
 from ilab.base import atomic
 
+TOKENS, VALIDATION = "tokens.bin", "validation.bin"
+"""Names of the files of a training: what is trained, and what tells the loss on unseen documents."""
 _HEAD = 8
 UNTRAINED = -100
 """The label of a token that is read but not trained."""
@@ -68,15 +70,25 @@ class TokenTable:
 
     def add(self, row: TokenizedRow) -> None:
         """Append a row; its id is not kept. Only a table that was not read from a file grows."""
-        assert isinstance(self._tokens, array)
         pairs = zip(row.ids, row.labels, strict=True)
         stored = array("i", (token if label != UNTRAINED else ~token for token, label in pairs))
         trained = [place for place, token in enumerate(stored) if token >= 0]
+        self._append(stored, trained[-1] if trained else 0, len(trained))
+
+    def _append(self, stored: array[int], width: int, trained: int) -> None:
+        assert isinstance(self._tokens, array)
         self._tokens.extend(stored)
         self.lengths.append(len(stored))
-        self._widths.append(trained[-1] if trained else 0)
-        self._trained.append(len(trained))
+        self._widths.append(width)
+        self._trained.append(trained)
         self._starts.append(len(self._tokens))
+
+    def take(self, positions: Iterable[int]) -> TokenTable:
+        """A table of its own of the rows at `positions`."""
+        found = TokenTable()
+        for position in positions:
+            found._append(array("i", self._stored(position)), self.width(position), self.trained(position))
+        return found
 
     def row(self, position: int) -> tuple[list[int], list[int]]:
         """Ids and labels of one row."""

@@ -29,7 +29,7 @@ from ilab.llm import chat_templates
 from ilab.llm.chat_templates import ChatTemplate
 from ilab.records.messages import ROLES, Message
 from ilab.records.samples import TrainRow
-from ilab.training import legacy
+from ilab.training import legacy, validation
 from ilab.training.token_table import UNTRAINED, TokenizedRow, TokenTable
 
 if TYPE_CHECKING:
@@ -48,6 +48,15 @@ class Dropped:
     line: int
     tokens: int
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenizedFile:
+    """The rows of a training file. `documents` names for each row of the table the document that it is about."""
+
+    table: TokenTable
+    documents: list[str]
+    dropped: list[Dropped]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,12 +232,13 @@ def split_long(row: TokenizedRow, limit: int) -> list[TokenizedRow]:
     ]
 
 
-def tokenize_file(path: Path, tokenizer: RowTokenizer, *, max_seq_len: int) -> tuple[TokenTable, list[Dropped]]:
+def tokenize_file(path: Path, tokenizer: RowTokenizer, *, max_seq_len: int) -> TokenizedFile:
     """Tokenise a training file. A long text becomes several rows; a long conversation is dropped.
 
     Raises `UserFileError` with every row that is wrong (at most 20).
     """
     table = TokenTable()
+    documents: list[str] = []
     dropped: list[Dropped] = []
     faults: list[Fault] = []
     for line, raw in enumerate(jsonl.read(path), start=1):
@@ -245,13 +255,15 @@ def tokenize_file(path: Path, tokenizer: RowTokenizer, *, max_seq_len: int) -> t
             if reason:
                 dropped.append(Dropped(id=row.id, line=line, tokens=len(encoded.ids), reason=reason))
                 continue
+            document = validation.document_of(row, line=line)
             for part in parts:
                 table.add(part)
+                documents.append(document)
         if len(faults) == _MOST_FAULTS:
             break
     if faults:
         raise UserFileError(f"{path} has rows that cannot be trained", faults)
-    return table, dropped
+    return TokenizedFile(table=table, documents=documents, dropped=dropped)
 
 
 def _reason_to_drop(row: TokenizedRow, limit: int) -> str:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 
@@ -29,6 +29,8 @@ from ilab.training.torch_attention import Segment
 
 _MOST_SHARE = 0.02
 """Saving the state may take at most this share of the time."""
+_LOOKED_AT = 256
+"""Validation rows that are packed together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,14 +91,33 @@ def add_gradients(model: Any, table: TokenTable, step: Step, settings: TrainSett
     trained = sum(table.trained(row) for row in step.rows)
     total = 0.0
     for families in planning.packed_rows(step, table, settings):
-        packed = pack(table, families, model.device)
-        with torch.autocast(model.device.type, torch.bfloat16, enabled=settings.precision == "bf16"):
-            inputs = packed.inputs | torch_vocabulary.embed(model, packed.ids)
-            weights = packed.weights / trained
-            loss = torch_vocabulary.loss(model, inputs, index=packed.index, targets=packed.targets, weights=weights)
+        loss = _loss(model, pack(table, families, model.device), 1 / trained, settings)
         loss.backward()
         total += loss.item()
     return total, trained
+
+
+def loss_on(model: Any, table: TokenTable, settings: TrainSettings) -> float:
+    """The mean loss in nats over the trained tokens of all rows; no weight, gradient or random state changes."""
+    was_training = model.training
+    model.eval()
+    total = 0.0
+    with torch.no_grad():
+        for start in range(0, len(table), _LOOKED_AT):
+            rows = tuple(range(start, min(start + _LOOKED_AT, len(table))))
+            for families in planning.packed_rows(Step(epoch=0, rows=rows), table, settings):
+                total += _loss(model, pack(table, families, model.device), 1.0, settings).item()
+    model.train(was_training)
+    return total / table.trained_tokens
+
+
+def _loss(model: Any, packed: Packed, scale: float, settings: TrainSettings) -> torch.Tensor:
+    """The summed loss of a packed row times `scale`."""
+    with torch.autocast(model.device.type, torch.bfloat16, enabled=settings.precision == "bf16"):
+        inputs = packed.inputs | torch_vocabulary.embed(model, packed.ids)
+        return torch_vocabulary.loss(
+            model, inputs, index=packed.index, targets=packed.targets, weights=packed.weights * scale
+        )
 
 
 def make_optimizer(model: Any, settings: TrainSettings) -> torch.optim.AdamW:
@@ -158,10 +179,11 @@ def load_model(folder: Path, device: torch.device, settings: TrainSettings | Non
 class Training:
     """One phase at work, from its first step or from the last saved state."""
 
-    def __init__(self, plan: TrainPlan, *, model: Any, table: TokenTable) -> None:
+    def __init__(self, plan: TrainPlan, *, model: Any, table: TokenTable, unseen: TokenTable | None = None) -> None:
         self.plan = plan
         self.model = model
         self.table = table
+        self.unseen = unseen
         self.settings = plan.train
         self.steps = planning.all_steps(table.lengths, plan.train, plan.own)
         self.optimizer = make_optimizer(model, plan.train)
@@ -178,12 +200,16 @@ class Training:
     def run(self, stopped: Callable[[], bool]) -> bool:
         """Work to the end, or until `stopped` says so after a step; tells whether the end was reached."""
         with self.metrics.open("ab") as metrics:
+            if self.unseen is not None and not metrics.tell():
+                _append(metrics, {"step": 0, "validation_loss": loss_on(self.model, self.unseen, self.settings)})
             for step in self.steps[self.counters.step :]:
                 row = self._step(step)
-                metrics.write(jsonl.dumps(row).encode() + b"\n")
-                metrics.flush()
-                if self.counters.step in self.plan.saves:
-                    self._save_checkpoint(step)
+                saves = self.counters.step in self.plan.saves
+                if saves and self.unseen is not None:
+                    row["validation_loss"] = loss_on(self.model, self.unseen, self.settings)
+                _append(metrics, row)
+                if saves:
+                    self._save_checkpoint(step, row.get("validation_loss"))
                 if self.counters.step == len(self.steps):
                     break
                 if stopped():
@@ -234,7 +260,7 @@ class Training:
             "memory_bytes": hardware.peak_memory(),
         }
 
-    def _save_checkpoint(self, step: Step) -> None:
+    def _save_checkpoint(self, step: Step, validation_loss: float | None) -> None:
         counters = self.counters
         row = Checkpoint(
             path=checkpoints.folder_of(self.plan.folder, counters.step),
@@ -244,6 +270,7 @@ class Training:
             samples=counters.samples,
             tokens=counters.tokens,
             loss=counters.loss / counters.trained,
+            validation_loss=validation_loss,
         )
         checkpoints.write(self.plan.folder, row, base=Path(self.plan.model), weights=self._write_weights)
         counters.loss, counters.trained = 0.0, 0
@@ -262,6 +289,12 @@ class Training:
         self._saved = time.monotonic()
         if self.settings.state_every_seconds:
             self._pause = max(self.settings.state_every_seconds, (self._saved - began) / _MOST_SHARE)
+
+
+def _append(metrics: BinaryIO, row: Mapping[str, Any]) -> None:
+    """Add one row to metrics.jsonl, where others follow it."""
+    metrics.write(jsonl.dumps(row).encode() + b"\n")
+    metrics.flush()
 
 
 def _tensors_to_keep(model: Any) -> dict[str, torch.Tensor]:

@@ -39,10 +39,13 @@ class _SlicedLoss(torch.autograd.Function):  # type: ignore[misc]
 
     @staticmethod
     def forward(
-        ctx: Any, hidden: torch.Tensor, weight: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor
+        ctx: Any, hidden: torch.Tensor, weight: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor, learns: bool
     ) -> torch.Tensor:
-        """Weighted sum of the token losses for `hidden` (labels, size), `targets` and `weights` (labels)."""
-        gradient = torch.empty_like(hidden)
+        """Weighted sum of the token losses for `hidden` (labels, size), `targets` and `weights` (labels).
+
+        Without `learns` nobody wants gradients: autograd does not tell that by itself here.
+        """
+        gradient = torch.empty_like(hidden) if learns else hidden
         total = torch.zeros((), dtype=torch.float64, device=hidden.device)
         for start in range(0, len(targets), HEAD_ROWS):
             part = hidden[start : start + HEAD_ROWS]
@@ -54,6 +57,8 @@ class _SlicedLoss(torch.autograd.Function):  # type: ignore[misc]
             logits.sub_(highest).exp_()
             whole = logits.sum(-1, keepdim=True)
             total += ((whole.log() + highest - right).double() * scale).sum()
+            if not learns:
+                continue
             # From here on `logits` holds their gradient: scale x (softmax - one at the target).
             logits.mul_(scale / whole).scatter_add_(-1, target, -scale)
             torch.mm(logits, weight, out=gradient[start : start + HEAD_ROWS])
@@ -67,9 +72,9 @@ class _SlicedLoss(torch.autograd.Function):  # type: ignore[misc]
         return total.to(hidden.dtype)
 
     @staticmethod
-    def backward(ctx: Any, upstream: torch.Tensor) -> tuple[torch.Tensor, None, None, None]:
+    def backward(ctx: Any, upstream: torch.Tensor) -> tuple[torch.Tensor, None, None, None, None]:
         """`upstream` is 1: nothing follows the loss."""
-        return ctx.saved_tensors[0], None, None, None
+        return ctx.saved_tensors[0], None, None, None, None
 
 
 def embed(model: Any, ids: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -90,13 +95,15 @@ def loss(
 ) -> torch.Tensor:
     """Sum of the losses of `targets` (labels) at the positions `index` of one packed row, each times its weight.
 
-    The backward pass must follow, exactly once and from this value.
+    Where gradients are on, the backward pass must follow, exactly once and from this value.
     """
     if _is_plain(model):
         hidden = model.base_model(**inputs).last_hidden_state[0].index_select(0, index)
         weight = model.get_output_embeddings().weight
         with torch.autocast(hidden.device.type, enabled=False):
-            value: torch.Tensor = _SlicedLoss.apply(hidden.to(weight.dtype), weight, targets, weights.to(weight.dtype))
+            value: torch.Tensor = _SlicedLoss.apply(
+                hidden.to(weight.dtype), weight, targets, weights.to(weight.dtype), torch.is_grad_enabled()
+            )
         return value
     logits = model(**inputs, logits_to_keep=index).logits[0]
     losses = functional.cross_entropy(logits.float(), targets, reduction="none")

@@ -23,7 +23,7 @@ from ilab.errors import IlabError, MissingDisk, MissingHardware
 from ilab.training import torch_loop
 from ilab.training.launch import DISK_FULL, FAILED, STOPPED
 from ilab.training.plan import TrainPlan
-from ilab.training.token_table import TokenTable
+from ilab.training.token_table import TOKENS, VALIDATION, TokenTable
 
 _log = logging.getLogger("ilab.training")
 
@@ -67,8 +67,11 @@ def work(plan: TrainPlan, stop: threading.Event) -> bool:
     if plan.train.precision == "bf16":
         torch.set_float32_matmul_precision("high")
     device = torch.device(plan.device)
-    table = TokenTable.read(plan.folder / "state" / "tokens.bin")
-    training = torch_loop.Training(plan, model=torch_loop.load_model(Path(plan.model), device, plan.train), table=table)
+    state = plan.folder / "state"
+    table = TokenTable.read(state / TOKENS)
+    unseen = TokenTable.read(state / VALIDATION) if (state / VALIDATION).exists() else None
+    model = torch_loop.load_model(Path(plan.model), device, plan.train)
+    training = torch_loop.Training(plan, model=model, table=table, unseen=unseen)
     _log.info("%d rows, step %d of %d, %s", len(table), training.counters.step, len(training.steps), device)
     return training.run(stop.is_set)
 

@@ -14,12 +14,12 @@ from typing import Any
 from ilab.base import digest, hardware, jsonl, lazy
 from ilab.base.report import Reporter
 from ilab.errors import MissingHardware, TrainingError
-from ilab.training import budget, checkpoints, launch
+from ilab.training import budget, checkpoints, launch, validation
 from ilab.training import plan as planning
 from ilab.training.checkpoints import Checkpoint
 from ilab.training.plan import TrainPlan
 from ilab.training.settings import OUTSIDE_KEY, PhaseSettings, TrainSettings
-from ilab.training.token_table import TokenTable
+from ilab.training.token_table import TOKENS, VALIDATION, TokenTable
 from ilab.training.tokenize import Dropped, RowTokenizer, tokenize_file
 
 
@@ -40,11 +40,15 @@ def train(
         shutil.rmtree(out / "state", ignore_errors=True)
         return checkpoints.find(out)
     shape = budget.read_shape(model)
-    table, dropped = tokenize_file(rows, RowTokenizer.from_model(model), max_seq_len=settings.max_seq_len)
-    _tell_dropped(dropped, out, report)
+    read = tokenize_file(rows, RowTokenizer.from_model(model), max_seq_len=settings.max_seq_len)
+    _tell_dropped(read.dropped, out, report)
+    table = read.table
     if not len(table):
         raise TrainingError(f"{rows} has no row to train", hint="see dropped.jsonl beside the training log")
-    table.write(out / "state" / "tokens.bin")
+    if settings.validation_share:
+        table, held = validation.divide(table, read.documents, share=settings.validation_share, seed=settings.seed)
+        held.write(out / "state" / VALIDATION)
+    table.write(out / "state" / TOKENS)
     plan = make_plan(table, model=model, out=out, key=key, phase=phase, settings=settings)
     budget.check(plan, shape)
     launch.run(plan, report)

@@ -192,7 +192,8 @@ def test_long_texts_are_split_and_long_conversations_left_out(tmp_path: Path, ch
         ],
     )
     whole = len(chatml.encode(text_row(DOCUMENT)).ids)
-    table, dropped = tokenize_file(path, chatml, max_seq_len=40)
+    read = tokenize_file(path, chatml, max_seq_len=40)
+    table, dropped = read.table, read.dropped
     assert max(table.lengths) <= 40
     assert sum(table.trained(row) for row in range(len(table) - 1)) == whole - 1
     assert [(row.id, row.line, row.reason) for row in dropped] == [
@@ -205,8 +206,8 @@ def test_a_row_of_exactly_the_limit_is_kept(tmp_path: Path, chatml: RowTokenizer
     row = chat_row("Hi", "Yes.")
     size = len(chatml.encode(row).ids)
     path = write_rows(tmp_path / "rows.jsonl", [row])
-    assert len(tokenize_file(path, chatml, max_seq_len=size)[0]) == 1
-    assert len(tokenize_file(path, chatml, max_seq_len=size - 1)[0]) == 0
+    assert len(tokenize_file(path, chatml, max_seq_len=size).table) == 1
+    assert len(tokenize_file(path, chatml, max_seq_len=size - 1).table) == 0
 
 
 def test_every_wrong_row_is_named_with_its_line(tmp_path: Path, chatml: RowTokenizer):
