@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ilab.errors import TeacherError
@@ -177,24 +178,15 @@ def connect(
     are as in `HttpChatModel`; an empty `model` stands for the only one that the servers have.
     """
 
-    def client(url: str, name: str) -> HttpChatModel:
-        return HttpChatModel(
-            url,
-            model=name,
-            flag=flag,
-            api_key=api_key,
-            verify=verify,
-            adapters=adapters,
-            raw=raw,
-            template=template,
-        )
-
+    client = partial(
+        HttpChatModel, flag=flag, api_key=api_key, verify=verify, adapters=adapters, raw=raw, template=template
+    )
     clients: list[HttpChatModel] = []
     names: dict[str, str] = {}
     away: list[TryError] = []
     try:
         for url in urls:
-            clients.append(client(url, model))
+            clients.append(client(url, model=model))
             try:
                 names[clients[-1].base_url] = clients[-1].choose()
             except TryError as error:
@@ -214,7 +206,7 @@ def connect(
     if away:  # those that were away must not choose another model when they come back
         _close_all(clients)
         (name,) = set(names.values())
-        clients = [client(url, name) for url in urls]
+        clients = [client(url, model=name) for url in urls]
     return Endpoints(clients, limit=limit)
 
 

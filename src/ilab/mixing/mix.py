@@ -154,7 +154,7 @@ def _sorted_out(samples: Sequence[Sample]) -> tuple[Sequence[Sample], Sequence[S
             summaries.append(place)
         elif sample.kind == seeds.KNOWLEDGE:
             asked.append(place)
-        if sample.kind != seeds.KNOWLEDGE:
+        else:
             skills.append(place)
     return on_demand.picked(samples, asked), on_demand.picked(samples, summaries), on_demand.picked(samples, skills)
 

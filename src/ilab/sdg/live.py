@@ -162,11 +162,6 @@ class Live:
                 self._written.add(0 if answer.remembered else answer.completion_tokens)
         self._tell()
 
-    def snapshot(self) -> dict[str, Any]:
-        """The two fields of a progress event, `eta` and `live`, as they are now."""
-        with self._lock:
-            return self._facts()
-
     # --- telling ---
 
     def _tell(self) -> None:

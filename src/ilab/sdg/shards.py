@@ -2,6 +2,7 @@
 
     shards/<digest>.json              kept, rejected, deferred rows of a unit, and the teacher tokens that it cost
     shards/<digest>-<drafts>.json     kept and rejected rows of deferred drafts of that unit, judged later
+    shards/<either>.failed            the teacher failed at a row of it: a resumed run does it again
 
 A deferred row is a draft that is near one of another unit: whether it is a duplicate is known when that other one was
 judged. Only whole files are ever there.
@@ -26,6 +27,8 @@ _DROPPED = frozenset({"text", "outline", "domain", "tokens", "source", "id", "en
 """Columns of the chunk, which chunks.jsonl has, and what a draft's number tells."""
 
 
+_FAILED = ".failed"
+"""Suffix of the mark of a shard in which the teacher failed at a row."""
 _ASKED = ("question", "answer", "context")
 
 
@@ -107,16 +110,22 @@ class Shards:
             content["deferred"] = [
                 {name: value for name, value in row.items() if own.get(name) != value} for row in deferred
             ]
-        atomic.write_text(self._path(unit), jsonl.dumps(content))
+        self._store(self._path(unit), content)
 
     def write_late(self, unit: Unit, *, drafts: Sequence[Row], kept: Sequence[Row], box: Box) -> None:
         """Store what deferred drafts of a unit came to."""
         path = self._path(unit)
         which = digest.of_value(sorted(row["draft"] for row in drafts))[:12]
         late = path.with_name(f"{path.stem}-{which}.json")
-        atomic.write_text(late, jsonl.dumps(_content(drafts, kept, box)))
+        self._store(late, _content(drafts, kept, box))
         with self._lock:
             self._late.setdefault(path.stem, set()).add(late)
+
+    def _store(self, path: Path, content: Mapping[str, Any]) -> None:
+        """Write a shard; one in which the teacher failed at a row gets its mark first."""
+        if any(row["reason"] == FAILED for row in content["rejected"]):
+            atomic.write_text(path.with_suffix(_FAILED), "")
+        atomic.write_text(path, jsonl.dumps(content))
 
     def _path(self, unit: Unit) -> Path:
         return self._folder / f"{self.name(unit)}.json"
@@ -132,12 +141,10 @@ LOST = "a block passed the row on to nothing"
 
 def _forget_failures(folder: Path) -> None:
     """Remove the units in which the teacher's server failed at a row, so that they are done again."""
-    mark = jsonl.dumps({"reason": FAILED})[1:-1].encode()
-    for path in sorted(folder.glob("*.json")):
-        if path.exists() and mark in path.read_bytes():
-            for late in folder.glob(f"{path.stem}-*.json"):
-                late.unlink()
+    for mark in folder.glob(f"*{_FAILED}"):
+        for path in folder.glob(f"{mark.stem}*.json"):
             path.unlink()
+        mark.unlink()
 
 
 def _outside(settings: SdgSettings) -> set[str]:

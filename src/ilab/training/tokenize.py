@@ -52,7 +52,8 @@ class Dropped:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenizedFile:
-    """The rows of a training file. `documents` names for each row of the table the document that it is about."""
+    """The rows of a training file. `documents` names for each row of the table the document that it is about, where
+    that was asked for."""
 
     table: TokenTable
     documents: list[str]
@@ -232,7 +233,9 @@ def split_long(row: TokenizedRow, limit: int) -> list[TokenizedRow]:
     ]
 
 
-def tokenize_file(path: Path, tokenizer: RowTokenizer, *, max_seq_len: int) -> TokenizedFile:
+def tokenize_file(
+    path: Path, tokenizer: RowTokenizer, *, max_seq_len: int, name_documents: bool = False
+) -> TokenizedFile:
     """Tokenise a training file. A long text becomes several rows; a long conversation is dropped.
 
     Raises `UserFileError` with every row that is wrong (at most 20).
@@ -255,10 +258,10 @@ def tokenize_file(path: Path, tokenizer: RowTokenizer, *, max_seq_len: int) -> T
             if reason:
                 dropped.append(Dropped(id=row.id, line=line, tokens=len(encoded.ids), reason=reason))
                 continue
-            document = validation.document_of(row, line=line)
             for part in parts:
                 table.add(part)
-                documents.append(document)
+            if name_documents:
+                documents += [validation.document_of(row, line=line)] * len(parts)
         if len(faults) == _MOST_FAULTS:
             break
     if faults:

@@ -6,6 +6,7 @@ after training treats it like any other; the matrices alone lie in its folder `a
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -49,19 +50,36 @@ def _hint(model: Any) -> str:
     return f"set training.lora_targets to some of {', '.join(names)}"
 
 
-def merged(model: Any) -> dict[str, torch.Tensor]:
-    """The tensors of the base model by their own names, with the adapters added; a copy only where there is one."""
-    layers = {name: one for name, one in model.named_modules() if hasattr(one, "lora_A")}
-    found: dict[str, torch.Tensor] = {}
-    for name, tensor in model.state_dict().items():
-        if name.endswith(_MATRICES):
-            continue
-        owner, base, rest = name.rpartition(".base_layer.")
-        if base and rest == "weight":
-            with torch.no_grad():
-                tensor = tensor + layers[owner].get_delta_weight(_NAME).to(tensor.dtype)
-        found[f"{owner}.{rest}" if base else name] = tensor
-    return found
+class Merged(Mapping[str, torch.Tensor]):
+    """The tensors of the base model by their own names, tied ones once, with the adapters added.
+
+    Each is added up when it is asked for, so that no second copy of the model is ever in memory. Without adapters they
+    are the model's own tensors.
+    """
+
+    def __init__(self, model: Any) -> None:
+        self._layers = {name: one for name, one in model.named_modules() if hasattr(one, "lora_A")}
+        self._found: dict[str, tuple[torch.Tensor, str]] = {}
+        seen: set[int] = set()
+        for name, tensor in model.state_dict().items():
+            if name.endswith(_MATRICES) or tensor.data_ptr() in seen:
+                continue
+            seen.add(tensor.data_ptr())
+            owner, base, rest = name.rpartition(".base_layer.")
+            self._found[f"{owner}.{rest}" if base else name] = (tensor, owner if rest == "weight" and base else "")
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found)
+
+    def __getitem__(self, name: str) -> torch.Tensor:
+        tensor, owner = self._found[name]
+        if not owner:
+            return tensor
+        with torch.no_grad():
+            return tensor + self._layers[owner].get_delta_weight(_NAME).to(tensor.dtype)
 
 
 def write(model: Any, folder: Path, *, base: str, settings: TrainSettings) -> None:

@@ -281,7 +281,7 @@ class Training:
             torch_adapter.write(
                 self.model, path.parent / torch_adapter.FOLDER, base=self.plan.model, settings=self.settings
             )
-        return torch_files.write(path, _tensors_to_keep(self.model), digest=True)
+        return torch_files.write(path, torch_adapter.Merged(self.model), digest=True)
 
     def _save_state(self) -> None:
         began = time.monotonic()
@@ -295,14 +295,3 @@ def _append(metrics: BinaryIO, row: Mapping[str, Any]) -> None:
     """Add one row to metrics.jsonl, where others follow it."""
     metrics.write(jsonl.dumps(row).encode() + b"\n")
     metrics.flush()
-
-
-def _tensors_to_keep(model: Any) -> dict[str, torch.Tensor]:
-    """The tensors of a checkpoint by name; of tied ones the first."""
-    seen: set[int] = set()
-    found: dict[str, torch.Tensor] = {}
-    for name, tensor in torch_adapter.merged(model).items():
-        if tensor.data_ptr() not in seen:
-            seen.add(tensor.data_ptr())
-            found[name] = tensor
-    return found

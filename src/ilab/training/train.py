@@ -40,7 +40,12 @@ def train(
         shutil.rmtree(out / "state", ignore_errors=True)
         return checkpoints.find(out)
     shape = budget.read_shape(model)
-    read = tokenize_file(rows, RowTokenizer.from_model(model), max_seq_len=settings.max_seq_len)
+    read = tokenize_file(
+        rows,
+        RowTokenizer.from_model(model),
+        max_seq_len=settings.max_seq_len,
+        name_documents=settings.validation_share > 0,
+    )
     _tell_dropped(read.dropped, out, report)
     table = read.table
     if not len(table):

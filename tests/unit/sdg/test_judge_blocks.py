@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 
 from ilab.errors import ConfigError
+from ilab.llm.port import RequestFailed
 from ilab.llm.scripted import ScriptedChatModel, ScriptedTokenScorer
 from ilab.records.messages import Message
 from ilab.sdg import calibration, flow
 from ilab.sdg.blocks.base import Tools
 from ilab.sdg.blocks.filter import ground
 from ilab.sdg.blocks.judge import NO_VERDICT, judge
+from ilab.sdg.blocks.llm import FAILED
 from ilab.sdg.row import Box, Row
 from ilab.sdg.settings import SdgSettings
 
@@ -85,6 +87,15 @@ def test_what_cannot_be_read_is_told_apart_from_what_is_bad() -> None:
     assert "judge_faithful" not in row["scores"]
     assert "judged" not in row
     assert box.usage.calls == 2, "asked once more with the complaint"
+
+
+def test_a_judge_that_could_not_be_asked_is_told_as_such_so_that_a_resumed_run_asks_again() -> None:
+    def gone(turns: Sequence[Message]) -> str:
+        raise RequestFailed("500: boom")
+
+    box = Box()
+    assert judge([ROW], box, tools(gone), prompt="judge_faithful") == []
+    assert [(row["reason"], row["raw"]) for row in box.rejected] == [(FAILED, "500: boom")]
 
 
 def test_most_of_the_votes_decide_and_unreadable_ones_do_not_count() -> None:

@@ -33,8 +33,16 @@ def last(report: ListReporter) -> dict[str, Any]:
     return report.events[-1]
 
 
+def told(live: Live, report: ListReporter) -> dict[str, Any]:
+    """What is told now."""
+    live.progress("units", 0, 1)
+    facts: dict[str, Any] = last(report)["live"]
+    return facts
+
+
 def test_the_funnel_adds_up_over_threads() -> None:
-    live = Live(ListReporter())
+    report = ListReporter()
+    live = Live(report)
 
     def work() -> None:
         for _ in range(200):
@@ -47,7 +55,7 @@ def test_the_funnel_adds_up_over_threads() -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    facts = live.snapshot()["live"]
+    facts = told(live, report)
     assert facts["funnel"] == [
         {"kind": KNOWLEDGE, "path": "facts", "blocks": [["spans", 800, 2400, 0], ["rules", 2400, 1600, 800]]}
     ]
@@ -117,31 +125,33 @@ def test_a_window_forgets_and_stays_small() -> None:
 
 
 def test_calls_are_counted_while_they_go_on_and_what_they_cost_after() -> None:
-    live = Live(ListReporter())
+    report = ListReporter()
+    live = Live(report)
     seen: list[int] = []
 
     def answer(_: Any) -> str:
-        seen.append(live.snapshot()["live"]["in_flight"])
+        seen.append(told(live, report)["in_flight"])
         return "two words"
 
     teacher = live.watching(ScriptedChatModel(answer))
     teacher.chat([messages.user("four words it has")], GenerationParams())
     live.tokens(Usage(written=100))  # the same tokens again: the teacher is watched
-    facts = live.snapshot()["live"]
+    facts = told(live, report)
     assert seen == [1] and facts["in_flight"] == 0
     assert (facts["cached"], facts["remembered"]) == (0.0, 0.0)
     assert live._usage == Usage(computed=4, written=2, calls=1)
 
 
 def test_shares_of_the_prefix_cache_and_of_the_journal() -> None:
-    live = Live(ListReporter())
+    report = ListReporter()
+    live = Live(report)
     live.asked()
     live.answered(Completion(text="", prompt_tokens=100, cached_tokens=75))
     live.asked()
     live.answered(Completion(text="", prompt_tokens=100, remembered=True))
     live.asked()
     live.answered(None)  # it failed
-    facts = live.snapshot()["live"]
+    facts = told(live, report)
     assert (facts["cached"], facts["remembered"], facts["in_flight"]) == (0.75, 0.5, 0)
 
 

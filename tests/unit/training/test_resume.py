@@ -14,14 +14,12 @@ torch = pytest.importorskip("torch", reason="needs the train extra")
 pytest.importorskip("transformers", reason="needs the train extra")
 
 from tests.unit.training import tiny_rows  # noqa: E402
-from tests.unit.training.tiny_rows import rows, tiny_model  # noqa: E402
 
 from ilab.base import digest, jsonl  # noqa: E402
 from ilab.training import checkpoints, torch_files, torch_loop, torch_state  # noqa: E402
 from ilab.training.plan import TrainPlan  # noqa: E402
 from ilab.training.settings import PhaseSettings, TrainSettings  # noqa: E402
 from ilab.training.token_table import TokenTable  # noqa: E402
-from ilab.training.tokenize import RowTokenizer  # noqa: E402
 from ilab.training.torch_state import Counters  # noqa: E402
 from ilab.training.train import make_plan  # noqa: E402
 
@@ -33,17 +31,6 @@ _SERVER.set_forkserver_preload(["ilab.training.torch_worker", "transformers"])
 @pytest.fixture(scope="module", autouse=True)
 def one_thread() -> None:
     torch.set_num_threads(1)
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_model(tmp_path_factory.mktemp("models") / "tiny")
-
-
-@pytest.fixture(scope="module")
-def table(folder: Path) -> TokenTable:
-    tokenizer = RowTokenizer.from_model(folder)
-    return TokenTable.of([tokenizer.encode(row) for row in rows()])
 
 
 def plan_for(folder: Path, table: TokenTable, out: Path) -> TrainPlan:

@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("tokenizers", reason="needs the train extra")
 
-from tests.unit.training.tiny_rows import DOCUMENT, chat_row, rows, text_row, tiny_model, write_rows
+from tests.unit.training.tiny_rows import DOCUMENT, chat_row, rows, text_row, write_rows
 
 from ilab.errors import ConfigError, MissingModel, UserFileError
 from ilab.llm.chat_templates import CHATML, ChatTemplate
@@ -22,11 +22,6 @@ LEGACY = (
 )
 NO_END = "{% for m in messages %}{{ m['role'] + ': ' + m['content'] + '\n' }}{% endfor %}"
 FORGETFUL = "{% for m in messages %}{{ m['role'] + ': ' }}{% if loop.last %}{{ m['content'] }}{% endif %}{% endfor %}"
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_model(tmp_path_factory.mktemp("models") / "tiny")
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the train extra")
 peft = pytest.importorskip("peft", reason="needs the lora extra")
 
-from tests.unit.training.tiny_rows import rows, tiny_model, write_rows  # noqa: E402
+from tests.unit.training.tiny_rows import rows, write_rows  # noqa: E402
 from transformers import AutoModelForCausalLM  # noqa: E402
 
 from ilab.base.report import ListReporter  # noqa: E402
@@ -18,24 +18,12 @@ from ilab.training import torch_adapter, torch_loop  # noqa: E402
 from ilab.training.plan import Step  # noqa: E402
 from ilab.training.settings import PhaseSettings, TrainSettings  # noqa: E402
 from ilab.training.token_table import TokenTable  # noqa: E402
-from ilab.training.tokenize import RowTokenizer  # noqa: E402
 from ilab.training.train import make_plan, train  # noqa: E402
 
 CPU = torch.device("cpu")
 LORA = TrainSettings(lora_rank=4, threads=1, batch_tokens=64, warmup_steps=2)
 PHASE = PhaseSettings(num_epochs=3, learning_rate=1e-2)
 IDS = torch.tensor([[5, 6, 7, 8, 9]])
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_model(tmp_path_factory.mktemp("models") / "tiny")
-
-
-@pytest.fixture
-def table(folder: Path) -> TokenTable:
-    tokenizer = RowTokenizer.from_model(folder)
-    return TokenTable.of([tokenizer.encode(row) for row in rows()])
 
 
 def begin(folder: Path, out: Path, table: TokenTable, settings: TrainSettings = LORA) -> torch_loop.Training:
@@ -96,8 +84,18 @@ def test_a_broken_training_of_adapters_goes_on_to_the_same_bits(folder: Path, tm
     again = begin(folder, tmp_path / "broken", table)
     assert again.counters.step == 3
     again.run(lambda: False)
-    one, other = (torch_adapter.merged(done.model) for done in (whole, again))
+    one, other = (torch_adapter.Merged(done.model) for done in (whole, again))
     assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_a_tensor_without_an_adapter_is_never_copied_and_tied_ones_come_once(folder: Path):
+    model = torch_loop.load_model(folder, CPU, LORA)
+    merged = torch_adapter.Merged(model)
+    own = {one.data_ptr() for one in model.state_dict().values()}
+    copied = {name for name in merged if merged[name].data_ptr() not in own}
+    assert copied and all(name.endswith("_proj.weight") for name in copied)
+    assert set(merged) == set(torch_adapter.Merged(torch_loop.load_model(folder, CPU)))
+    assert not {"model.embed_tokens.weight", "lm_head.weight"} <= set(merged)
 
 
 def test_dropout_gives_every_row_its_own_computation(folder: Path, table: TokenTable):

@@ -8,7 +8,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the train extra")
 pytest.importorskip("transformers", reason="needs the train extra")
 
-from tests.unit.training.tiny_rows import rows, tiny_model  # noqa: E402
+from tests.unit.training.tiny_rows import rows  # noqa: E402
 from transformers import (  # noqa: E402
     AutoModelForCausalLM,
     GraniteConfig,
@@ -45,17 +45,6 @@ CPU = torch.device("cpu")
 @pytest.fixture(scope="module", autouse=True)
 def one_thread() -> None:
     torch.set_num_threads(1)
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_model(tmp_path_factory.mktemp("models") / "tiny")
-
-
-@pytest.fixture
-def table(folder: Path) -> TokenTable:
-    tokenizer = RowTokenizer.from_model(folder)
-    return TokenTable.of([tokenizer.encode(row) for row in rows()])
 
 
 def random_table(seed: int = 0) -> TokenTable:

@@ -78,7 +78,8 @@ def judge(rows: list[Row], box: Box, tools: Tools, **options: Any) -> list[Row]:
             box.reject(judged, str(spec.get("fault", f"refused by {name}")), detail=told[:_TOLD])
         else:
             raw = next((said["raw"] for said in ballot.unread if said.get("raw")), "")
-            box.reject({**row, "raw": raw}, NO_VERDICT, detail=f"judge {name}")
+            failed = any(said.get("reason") == llm.FAILED for said in ballot.unread)
+            box.reject({**row, "raw": raw}, llm.FAILED if failed else NO_VERDICT, detail=f"judge {name}")
     return kept
 
 
