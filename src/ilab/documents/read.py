@@ -39,8 +39,7 @@ def read_documents(
     """All documents of one leaf and their chunks, with the leaf's domain and outline, numbered through from `#000`.
 
     `files` are those of `source` that were fetched before; without them they are fetched. The title of a document
-    without a first-level heading is made of its file name. The language of each document is looked for, as far as the
-    package for that is installed. `SourceError` when a document cannot be fetched or read.
+    without a first-level heading is made of its file name. `SourceError` when a document cannot be fetched or read.
     """
     report = report or NullReporter()
     whole: list[Document] = []
@@ -49,7 +48,6 @@ def read_documents(
         files = fetch(source, settings=settings, cache_dir=cache_dir, report=report)
     for done, file in enumerate(files, start=1):
         document = convert(file, leaf=source.leaf, cache_dir=cache_dir, report=report)
-        document = replace(document, language=_language(document))
         whole.append(document)
         pieces = chunk(document, settings=settings, tokens=tokens or Estimate())
         for piece in pieces:
@@ -59,7 +57,6 @@ def read_documents(
                 title=piece.title or _title(file.name),
                 domain=source.domain,
                 outline=source.outline,
-                language=document.language,
             )
             found.append(numbered)
         report.progress("documents read", done, len(files))
@@ -83,11 +80,13 @@ def files_digest(files: Mapping[str, Sequence[DocumentFile]]) -> str:
     )
 
 
-def _language(document: Document) -> str:
+def with_languages(read: Documents) -> list[Chunk]:
+    """The chunks, each with the language of its document; none where the package that tells them is not installed."""
     try:
-        return language.detect(document.text)
+        spoken = {document.source: language.detect(document.text) for document in read.whole}
     except MissingExtra:
-        return ""
+        return read.chunks
+    return [replace(piece, language=spoken[piece.source]) for piece in read.chunks]
 
 
 def _title(name: str) -> str:

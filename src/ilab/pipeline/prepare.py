@@ -93,7 +93,7 @@ def prepare(run: RunFolder, job: Job) -> Prepared:
             )
             for finding in contexts_not_there(leaf, read.whole):
                 box.report.warning(str(finding))
-            chunks += read.chunks
+            chunks += documents.with_languages(read)
             originals += [_original(document) for document in read.whole]
         box.report.progress("documents", len(sources), len(sources))
         for text in _about_languages(chunks, job.sdg.flow):

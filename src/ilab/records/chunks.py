@@ -11,8 +11,7 @@ class Document:
     """One converted document of a leaf: plain text with Markdown headings.
 
     `original` is the text that it was made of, markup and all; `places` pairs the offset of each block in `text` with
-    its offset in `original`, both in characters and rising. Without an original, `text` is its own. `language` is an
-    ISO 639-1 code; empty when it is not certain.
+    its offset in `original`, both in characters and rising. Without an original, `text` is its own.
     """
 
     leaf: str
@@ -20,7 +19,6 @@ class Document:
     text: str
     original: str = ""
     places: tuple[tuple[int, int], ...] = ()
-    language: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +27,8 @@ class Chunk:
 
     `id` is unique in a run; `heading` is the path of headings above the text, joined by ` > `; `tokens` is counted or
     estimated by the chunker. `start` and `end` are its span in the original of the document `source`, in characters;
-    the spans of all chunks of a document cover it without a gap. `language` is that of the document.
+    the spans of all chunks of a document cover it without a gap. `language` is that of the document,
+    as ISO 639-1; empty when it is not certain.
     """
 
     id: str

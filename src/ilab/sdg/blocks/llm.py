@@ -49,6 +49,8 @@ REFUSED = "the teacher refused the request"
 FAILED = "the teacher failed each time that it was asked"
 UNREAD = (UNREADABLE, CUT, TOO_LONG, REFUSED, FAILED)
 """Why a row got no answer; `raw` has what the teacher said, and `detail` the block."""
+SHOWN = 400
+"""Characters of an answer that are kept of what could not be read."""
 _QUOTED = 2000
 """Most characters of an answer that is shown to the teacher again with the complaint about it."""
 _CUT = "length"
@@ -93,7 +95,7 @@ def _heard(talk: Talk, jobs: Sequence[Job], box: Box, tools: Tools) -> list[tupl
         for answer in outcome.answers:
             box.usage.add(answer)
         if reason := outcome.reason:
-            box.reject({**row, "raw": outcome.raw[:400]}, reason, detail=f"ask {talk.name}")
+            box.reject({**row, "raw": outcome.raw[:SHOWN]}, reason, detail=f"ask {talk.name}")
     return [(row, outcome.records) for (row, _), outcome in zip(jobs, outcomes, strict=True)]
 
 
@@ -183,15 +185,7 @@ class Talk:
             outcome.records = self._read(answer.text)
             if outcome.records:
                 return
-            turns = self._again(turns, answer)
-
-    def _again(self, turns: list[Message], answer: Completion) -> list[Message]:
-        """The conversation with an answer that could not be read, and the complaint about it."""
-        complaint = self._complaint(cut=answer.finish_reason == _CUT)
-        said = answer.text.strip()[:_QUOTED]
-        if not said:  # models refuse a turn in which nothing is said
-            return [*turns[:-1], messages.user(f"{turns[-1].content}\n\n{complaint}")]
-        return [*turns, messages.assistant(said), messages.user(complaint)]
+            turns = again(turns, answer, self._complaint(cut=answer.finish_reason == _CUT))
 
     def _complaint(self, *, cut: bool) -> str:
         if self._form:
@@ -218,6 +212,14 @@ class Talk:
         if lacking:
             raise ConfigError(f"the prompt `{self.name}` has an example whose answer is not in its own form")
         return self._form.write(records, structured=structured)
+
+
+def again(turns: Sequence[Message], answer: Completion, complaint: str) -> list[Message]:
+    """The conversation with an answer that could not be read, and the complaint about it."""
+    said = answer.text.strip()[:_QUOTED]
+    if not said:  # models refuse a turn in which nothing is said
+        return [*turns[:-1], messages.user(f"{turns[-1].content}\n\n{complaint}")]
+    return [*turns, messages.assistant(said), messages.user(complaint)]
 
 
 @lru_cache(maxsize=256)

@@ -9,17 +9,13 @@ from ilab.llm.port import GenerationParams, RequestRefused
 from ilab.records import messages
 from ilab.records.messages import Message
 from ilab.sdg.blocks.base import Tools
-from ilab.sdg.blocks.llm import Outcome
+from ilab.sdg.blocks.llm import SHOWN, Outcome, again
 from ilab.sdg.reference import answers, templates, values
 from ilab.sdg.reference.columns import Options, Unfit, get
 from ilab.sdg.reference.rows import shown
 from ilab.sdg.row import Box, Row
 
 UNANSWERABLE = "the teacher found nothing to ask about"
-_SHOWN = 400
-"""Characters of an answer that are kept of what could not be read."""
-_QUOTED = 2000
-"""Most characters of an answer that is shown to the teacher again."""
 _AGAIN = "This could not be read. Answer once more, in exactly the form asked for, with every tag."
 _SHORTER = "This was cut off at the limit of length. Answer once more and shorter, in exactly the form asked for."
 
@@ -72,10 +68,10 @@ def _params(options: Options, tools: Tools, row: Row) -> list[GenerationParams]:
     """How to decode each of the answers that a row gets."""
     own = options["decode"]
     count = tools.settings.scale_factor if own.get("n") == "scaled" else own.get("n", 1)
-    again = int(row.get("round", 0)) * count + options.get("turn", 0) * count
+    before = int(row.get("round", 0)) * count + options.get("turn", 0) * count
     temperature = own.get("temperature", 0.0)
     # Several answers, or more rows in a further round, are only different ones if the teacher may choose.
-    if not temperature and (count > 1 or (again and _makes_rows(options))):
+    if not temperature and (count > 1 or (before and _makes_rows(options))):
         temperature = tools.settings.temperature
     first = own.get("seed", tools.settings.seed)
     adapter = {"adapter": options["adapter"]} if "adapter" in options else {}
@@ -84,7 +80,7 @@ def _params(options: Options, tools: Tools, row: Row) -> list[GenerationParams]:
             max_tokens=own.get("max_tokens", _LONGEST),
             temperature=temperature,
             top_p=own.get("top_p", 1.0),
-            seed=first + (again + number if temperature else 0),
+            seed=first + (before + number if temperature else 0),
             stop=tuple(own.get("stop", ())),
             **adapter,
         )
@@ -131,24 +127,17 @@ def _outcome(job: Job, tools: Tools, options: Options) -> Outcome:
             outcome.records = [*answers.read(answer.text, options["output"], spec, cut=cut)]
             if outcome.records or answers.NOTHING_TO_ASK.search(answer.text):
                 break
-            turns = _again(turns, answer.text.strip(), _SHORTER if cut else _AGAIN)
+            turns = tuple(again(turns, answer, _SHORTER if cut else _AGAIN))
     except RequestRefused as refusal:  # one row fails, not the run
         outcome.refusal = refusal
     return outcome
-
-
-def _again(turns: Conversation, said: str, complaint: str) -> Conversation:
-    """The conversation with an answer that could not be read, and the complaint about it."""
-    if not said:  # models refuse a turn in which nothing is said
-        return (*turns[:-1], messages.user(f"{turns[-1].content}\n\n{complaint}"))
-    return (*turns, messages.assistant(said[:_QUOTED]), messages.user(complaint))
 
 
 def _reject(row: Row, outcome: Outcome, box: Box, options: Options) -> None:
     """Reject the row where nothing came of it."""
     if reason := outcome.reason:
         empty = outcome.answers and answers.NOTHING_TO_ASK.search(outcome.raw)
-        told = {**shown(row), "raw": outcome.raw[:_SHOWN]}
+        told = {**shown(row), "raw": outcome.raw[:SHOWN]}
         box.reject(told, UNANSWERABLE if empty else reason, detail=options["name"])
 
 
