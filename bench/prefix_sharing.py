@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def rows(chunks: int, unmask: bool) -> list[TrainRow]:
-    """LAB rows: chunks of about 600 tokens, six questions each."""
+    """LAB rows: chunks of 400 words (of this page about 1,000 tokens), six questions each."""
     words = " ".join(path.read_text(encoding="utf-8") for path in sorted(PAGE.glob("*.md"))).split()
     found = []
     for chunk in range(chunks):
